@@ -1,0 +1,250 @@
+//! As much SOQL as `SELECT a, b FROM X WHERE c = 'd' AND e > 1 ORDER BY f LIMIT 10`.
+
+use crate::text;
+
+/// A query as it was written.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Query {
+    /// The fields, or none for `COUNT()`.
+    pub(crate) fields: Option<Vec<String>>,
+    pub(crate) object: String,
+    pub(crate) conditions: Vec<(String, Operator, Literal)>,
+    pub(crate) limit: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Operator {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Literal {
+    Null,
+    Boolean(bool),
+    Number(f64),
+    /// Milliseconds since 1970.
+    Time(i64),
+    Text(String),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Token {
+    /// A name, a keyword, a number or a time.
+    Word(String),
+    Text(String),
+    Symbol(&'static str),
+}
+
+const SYMBOLS: [&str; 9] = ["!=", "<=", ">=", "=", "<", ">", ",", "(", ")"];
+
+/// Reads a query; the error is the message of a `MALFORMED_QUERY`.
+pub(crate) fn parse(soql: &str) -> Result<Query, String> {
+    let mut tokens = Tokens(tokens(soql)?.into_iter().peekable());
+    tokens.expect_keyword("SELECT")?;
+    let mut fields = vec![tokens.word()?];
+    let counts = fields[0].eq_ignore_ascii_case("COUNT") && tokens.skip_symbol("(");
+    if counts && !tokens.skip_symbol(")") {
+        return Err(tokens.unexpected());
+    }
+    while !counts && tokens.skip_symbol(",") {
+        fields.push(tokens.word()?);
+    }
+    tokens.expect_keyword("FROM")?;
+    let object = tokens.word()?;
+    let mut conditions = Vec::new();
+    if tokens.skip_keyword("WHERE") {
+        conditions.push(tokens.condition()?);
+        while tokens.skip_keyword("AND") {
+            conditions.push(tokens.condition()?);
+        }
+    }
+    if tokens.skip_keyword("ORDER") {
+        tokens.expect_keyword("BY")?;
+        tokens.order()?;
+        while tokens.skip_symbol(",") {
+            tokens.order()?;
+        }
+    }
+    let mut limit = None;
+    if tokens.skip_keyword("LIMIT") {
+        let number = tokens.word()?;
+        limit = Some(number.parse().map_err(|_| format!("unexpected token: '{number}'"))?);
+    }
+    if tokens.0.peek().is_some() {
+        return Err(tokens.unexpected());
+    }
+    Ok(Query { fields: (!counts).then_some(fields), object, conditions, limit })
+}
+
+fn tokens(soql: &str) -> Result<Vec<Token>, String> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_.:+-".contains(c);
+    let mut tokens = Vec::new();
+    let mut rest = soql.trim_start();
+    while let Some(first) = rest.chars().next() {
+        if let Some(quoted) = rest.strip_prefix('\'') {
+            let (text, after) = quoted_text(quoted)?;
+            tokens.push(Token::Text(text));
+            rest = after;
+        } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
+            tokens.push(Token::Symbol(symbol));
+            rest = &rest[symbol.len()..];
+        } else if is_word(first) {
+            let (word, after) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
+            tokens.push(Token::Word(word.to_owned()));
+            rest = after;
+        } else {
+            return Err(format!("line 1:{}: no viable alternative at '{first}'", soql.len() - rest.len()));
+        }
+        rest = rest.trim_start();
+    }
+    Ok(tokens)
+}
+
+/// What a literal says, and what follows it.
+fn quoted_text(quoted: &str) -> Result<(String, &str), String> {
+    let mut text = String::new();
+    let mut chars = quoted.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => return Ok((text, chars.as_str())),
+            '\n' | '\r' => return Err("a line end in a string literal".to_owned()),
+            '\\' => text.push(match chars.next() {
+                Some('n' | 'N') => '\n',
+                Some('r' | 'R') => '\r',
+                Some('t' | 'T') => '\t',
+                Some('b' | 'B') => '\u{8}',
+                Some('f' | 'F') => '\u{c}',
+                Some(c @ ('\'' | '"' | '\\')) => c,
+                Some('u') => {
+                    let (digits, after) = chars.as_str().split_at_checked(4).unwrap_or_default();
+                    chars = after.chars();
+                    let code = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
+                    code.ok_or("Illegal character sequence in string literal")?
+                }
+                other => {
+                    let other = other.map(String::from).unwrap_or_default();
+                    return Err(format!("Illegal character sequence '\\{other}' in string literal"));
+                }
+            }),
+            c => text.push(c),
+        }
+    }
+    Err("a string literal without its end".to_owned())
+}
+
+struct Tokens(std::iter::Peekable<std::vec::IntoIter<Token>>);
+
+impl Tokens {
+    fn skip_keyword(&mut self, keyword: &str) -> bool {
+        self.0.next_if(|t| matches!(t, Token::Word(w) if w.eq_ignore_ascii_case(keyword))).is_some()
+    }
+
+    fn expect_keyword(&mut self, keyword: &str) -> Result<(), String> {
+        if self.skip_keyword(keyword) { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    fn skip_symbol(&mut self, symbol: &str) -> bool {
+        self.0.next_if(|token| matches!(token, Token::Symbol(s) if *s == symbol)).is_some()
+    }
+
+    fn word(&mut self) -> Result<String, String> {
+        match self.0.next_if(|token| matches!(token, Token::Word(_))) {
+            Some(Token::Word(word)) => Ok(word),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    fn condition(&mut self) -> Result<(String, Operator, Literal), String> {
+        let field = self.word()?;
+        let operator = match self.0.peek() {
+            Some(Token::Symbol("=")) => Operator::Equal,
+            Some(Token::Symbol("!=")) => Operator::NotEqual,
+            Some(Token::Symbol("<")) => Operator::Less,
+            Some(Token::Symbol("<=")) => Operator::LessOrEqual,
+            Some(Token::Symbol(">")) => Operator::Greater,
+            Some(Token::Symbol(">=")) => Operator::GreaterOrEqual,
+            _ => return Err(self.unexpected()),
+        };
+        self.0.next();
+        let literal = match self.0.peek() {
+            Some(Token::Text(text)) => Literal::Text(text.clone()),
+            Some(Token::Word(word)) => literal(word).ok_or_else(|| self.unexpected())?,
+            _ => return Err(self.unexpected()),
+        };
+        self.0.next();
+        Ok((field, operator, literal))
+    }
+
+    /// One item of `ORDER BY`, of which nothing is kept.
+    fn order(&mut self) -> Result<(), String> {
+        self.word()?;
+        let _direction = self.skip_keyword("ASC") || self.skip_keyword("DESC");
+        if self.skip_keyword("NULLS") && !self.skip_keyword("FIRST") {
+            self.expect_keyword("LAST")?;
+        }
+        Ok(())
+    }
+
+    fn unexpected(&mut self) -> String {
+        match self.0.peek() {
+            None => "unexpected token: '<EOF>'".to_owned(),
+            Some(Token::Word(text) | Token::Text(text)) => format!("unexpected token: '{text}'"),
+            Some(Token::Symbol(symbol)) => format!("unexpected token: '{symbol}'"),
+        }
+    }
+}
+
+fn literal(word: &str) -> Option<Literal> {
+    if word.eq_ignore_ascii_case("null") {
+        Some(Literal::Null)
+    } else if word.eq_ignore_ascii_case("true") {
+        Some(Literal::Boolean(true))
+    } else if word.eq_ignore_ascii_case("false") {
+        Some(Literal::Boolean(false))
+    } else if let Some(time) = text::parse_timestamp(word) {
+        Some(Literal::Time(time))
+    } else {
+        word.parse().ok().filter(|number: &f64| number.is_finite()).map(Literal::Number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_read_with_all_their_parts() {
+        let soql = r"select Id, Name FROM Account WHERE Name = 'O\'Hara \\ \n' AND
+            LastModifiedDate > 1970-01-01T00:00:01Z ORDER BY Name DESC NULLS LAST, Id LIMIT 5";
+        let query = Query {
+            fields: Some(vec!["Id".to_owned(), "Name".to_owned()]),
+            object: "Account".to_owned(),
+            conditions: vec![
+                ("Name".to_owned(), Operator::Equal, Literal::Text("O'Hara \\ \n".to_owned())),
+                ("LastModifiedDate".to_owned(), Operator::Greater, Literal::Time(1000)),
+            ],
+            limit: Some(5),
+        };
+        assert_eq!(parse(soql), Ok(query));
+        assert_eq!(parse("SELECT COUNT() FROM Account").map(|query| query.fields), Ok(None));
+    }
+
+    #[test]
+    fn malformed_queries_say_where() {
+        let says = |soql: &str| parse(soql).expect_err(soql);
+        assert_eq!(says("SELECT Id Account"), "unexpected token: 'Account'");
+        assert_eq!(says("SELECT Id FROM"), "unexpected token: '<EOF>'");
+        assert_eq!(says("SELECT Id, FROM Account"), "unexpected token: 'Account'");
+        assert_eq!(says("SELECT Id FROM Account WHERE Name = 'O'Hara'"), "a string literal without its end");
+        assert_eq!(says("SELECT Id FROM Account WHERE Name = 'O' Hara"), "unexpected token: 'Hara'");
+        assert_eq!(
+            says(r"SELECT Id FROM Account WHERE Name = '\x'"),
+            r"Illegal character sequence '\x' in string literal"
+        );
+    }
+}
