@@ -78,8 +78,9 @@
 //!   servers that stall, drip, cut off, and answer with a gzip bomb.*
 //! - A refused login is not repeated. *Tested by counting logins on the server.*
 //!
-//! Not promised: memory is not wiped; at log level trace, ureq's own records are not redacted; a
-//! caller's agent may carry middleware, resolvers and connectors, which are the caller's to
+//! Not promised: memory is not wiped; at log level trace, ureq's own records are not redacted, and at
+//! debug it shows what a server wrote into headers like `Server` and `Content-Type`; a caller's agent
+//! may carry middleware, resolvers and connectors, which are the caller's to
 //! trust; a body delimited only by the connection's end cannot be told from a cut-off one (JSON
 //! that was cut is still an error); and a proxy that drips its answer to `CONNECT` byte by byte is
 //! not held to the deadline for connecting.
@@ -101,12 +102,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs, str, thread, vec};
 
-use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine as _};
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use ureq::config::AutoHeaderValue;
 use ureq::http::{self, HeaderName, HeaderValue, Method, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
@@ -148,15 +152,18 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How long to wait before the second and the third try, when the server does not say.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(750)];
 
-/// A token reply is a few hundred bytes, some thousands with a JWT.
-const TOKEN_REPLY_LIMIT: u64 = 1024 * 1024;
+/// For token replies, which have some thousand bytes at most, and for refusals.
+const REPLY_LIMIT: u64 = 1024 * 1024;
 const API_REPLY_LIMIT: u64 = 128 * 1024 * 1024;
 
 /// How much of the server's own words a message takes, in characters.
 const LONGEST_QUOTE: usize = 500;
 
-/// How the problem of a setting begins that has no value, which `Session::from_env` may forgive.
-const NOT_SET: &str = "is not set";
+/// How many pages a query may have whose reply does not say how many records there are.
+const MOST_UNCOUNTED_PAGES: usize = 10_000;
+
+/// How many of a refusal's reasons, and of a reason's fields, a message takes.
+const MOST_SHOWN: usize = 10;
 
 const TOKEN_PATH: &str = "/services/oauth2/token";
 const AUTHORIZE_PATH: &str = "/services/oauth2/authorize";
@@ -447,9 +454,8 @@ impl Token {
     /// [`ErrorKind::Setting`] when the token holds what no token can hold, or the instance URL is
     /// not an https origin (http on loopback).
     pub fn new(access_token: impl Into<String>, instance_url: impl Into<String>) -> Result<Token, Error> {
-        let fields = [("access_token", access_token.into()), ("instance_url", instance_url.into())];
-        let fields = fields.map(|(name, value)| (name.to_owned(), Value::String(value)));
-        Token::read(fields.into_iter().collect()).map_err(|(name, problem)| setting(name, problem))
+        Token::of([("access_token", access_token.into()), ("instance_url", instance_url.into())])
+            .map_err(|(name, problem)| setting(name, problem))
     }
 
     /// The token itself: a secret.
@@ -506,6 +512,10 @@ impl Token {
         (is_id(organization) && is_id(user)).then_some((organization, user))
     }
 
+    fn of(fields: [(&str, String); 2]) -> Result<Token, (&'static str, String)> {
+        Token::read(fields.map(|(name, value)| (name.to_owned(), Value::String(value))).into_iter().collect())
+    }
+
     /// Takes the reply's fields, or tells which one cannot be used and why.
     fn read(fields: Map<String, Value>) -> Result<Token, (&'static str, String)> {
         let text = |name| match fields.get(name) {
@@ -518,7 +528,10 @@ impl Token {
         // RFC 6750's characters, and the ! of Salesforce's session ids.
         let is_token = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=!".contains(&b);
         if !access_token.bytes().all(is_token) {
-            return Err(("access_token", "holds characters that no token has".to_owned()));
+            return Err((
+                "access_token",
+                "holds characters that no token has: write it alone, on one line".to_owned(),
+            ));
         }
         let instance = text("instance_url")?;
         let instance = place(instance.trim_end_matches('/'))
@@ -530,20 +543,22 @@ impl Token {
         Ok(Token { access_token, instance_url: instance.origin, fields })
     }
 
-    /// Whether `other` is for the same instance, organization and user, as far as both say.
-    fn is_elsewhere(&self, other: &Token) -> Option<&'static str> {
-        // An id is the same with 15 characters and with 18: the last three are a checksum.
-        let differ =
-            |a: Option<&str>, b: Option<&str>| a.zip(b).is_some_and(|(a, b)| a.get(..15) != b.get(..15));
-        if self.instance_url != other.instance_url {
-            Some("instance")
-        } else if differ(self.organization_id(), other.organization_id()) {
-            Some("organization")
-        } else if differ(self.user_id(), other.user_id()) {
-            Some("user")
-        } else {
-            None
+    /// What `other` is for instead of this token's instance, organization or user, as far as both say.
+    fn is_elsewhere(&self, other: &Token) -> Option<String> {
+        let instances = (Some(self.instance_url()), Some(other.instance_url()));
+        let organizations = (self.organization_id(), other.organization_id());
+        let users = (self.user_id(), other.user_id());
+        for (what, pair) in [("instance", instances), ("organization", organizations), ("user", users)] {
+            let (Some(ours), Some(theirs)) = pair else {
+                continue;
+            };
+            // An id is the same with 15 characters and with 18: the last three are a checksum.
+            let same_id = what != "instance" && ours.get(..15) == theirs.get(..15);
+            if ours != theirs && !same_id {
+                return Some(format!("at another {what} ({theirs}) than the session's ({ours})"));
+            }
         }
+        None
     }
 }
 
@@ -617,24 +632,20 @@ impl Session {
             .transpose()?;
         let mut session = match (variable(TOKEN)?, variable(INSTANCE)?) {
             (Some(token), Some(instance)) => {
-                let token = Token::new(token, instance).map_err(|error| match error.kind() {
-                    ErrorKind::Setting { name, problem } if name == "access_token" => setting(TOKEN, problem),
-                    ErrorKind::Setting { problem, .. } => setting(INSTANCE, problem),
-                    _ => error,
+                let fields = [("access_token", token), ("instance_url", instance)];
+                let token = Token::of(fields).map_err(|(name, problem)| {
+                    setting(if name == "access_token" { TOKEN } else { INSTANCE }, problem)
                 })?;
-                match Login::from_env() {
-                    Ok(login) => login.resume(token)?,
-                    Err(error) if error.is_not_set() => Session::new(token)?,
-                    Err(error) => return Err(error),
-                }
+                // What a login lacks matters only to those who rely on it.
+                Session::made_of(Client::new(None)?, token, Login::from_env().ok())
             }
             (None, None) => Login::from_env()?.session()?,
             (Some(_), None) => {
-                let problem = format!("{NOT_SET}: write the instance that {TOKEN} is for");
+                let problem = format!("is not set: write the instance that {TOKEN} is for");
                 return Err(setting(INSTANCE, problem));
             }
             (None, Some(_)) => {
-                let problem = format!("{NOT_SET}, but {INSTANCE} is: set both, or unset {INSTANCE}");
+                let problem = format!("is not set, but {INSTANCE} is: set both, or unset {INSTANCE}");
                 return Err(setting(TOKEN, problem));
             }
         };
@@ -825,8 +836,9 @@ impl Session {
     /// Sends any other request: CSV, files, headers of the caller's own. `Ok` is a 2xx reply.
     ///
     /// The request's method, URI, headers and body are sent, with the session's `Authorization`. GET,
-    /// HEAD and OPTIONS count as reading, all else as writing. The timeout holds until the headers
-    /// have come, and then for each read of the body, which is the caller's to limit.
+    /// HEAD and OPTIONS count as reading, all else as writing. Sending the request may take the
+    /// timeout, waiting for the reply's headers too, and then each read of the body, which is the
+    /// caller's to limit.
     ///
     /// ```
     /// use sf_login::ureq::http::Request;
@@ -865,6 +877,9 @@ impl Session {
                 headers.push((name.clone(), value.clone()));
             }
         }
+        if parts.method == Method::CONNECT {
+            return Err(setting("request", "has the method CONNECT, which is for proxies"));
+        }
         let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
         let bodiless = reads || parts.method == Method::DELETE;
         let ask = Ask {
@@ -873,13 +888,14 @@ impl Session {
             headers,
             body: (!bodiless || !body.is_empty()).then_some(body),
             repeat: if reads { Repeat::Read } else { Repeat::Write },
+            limit: API_REPLY_LIMIT,
+            secrets: Vec::new(),
         };
-        self.send(ask, true, |response, ask, deadline, secrets| {
+        self.send(ask, true, |response, ask, deadline| {
             if response.status().is_success() {
                 return Ok(response);
             }
-            let reply = Reply::read(response, API_REPLY_LIMIT, ask, deadline)?;
-            Err(api_refusal(&reply, secrets))
+            Err(Reply::read(response, ask, deadline)?.api_refusal())
         })
     }
 
@@ -895,21 +911,14 @@ impl Session {
     pub fn revoke(self) -> Result<(), Error> {
         let token = self.lock().token.clone();
         let body = form(&[("token", &token.access_token)]);
-        let ask = Ask {
-            method: Method::POST,
-            url: self.url(REVOKE_PATH)?,
-            headers: vec![(header::CONTENT_TYPE, FORM)],
-            body: Some(body.as_bytes()),
-            // Revoking twice is revoking once.
-            repeat: Repeat::Read,
-        };
+        // Revoking twice is revoking once.
+        let ask = Ask::form(self.url(REVOKE_PATH)?, &body, Repeat::Read, self.secrets(&token));
         let deadline = Deadline::after(self.timeout);
-        let secrets = self.secrets(&token);
-        let outcome = self.client.exchange(&ask, &deadline, |response| {
-            if response.status().is_success() {
+        let outcome = self.client.ask(&ask, &deadline, |reply| {
+            if reply.is_success() && reply.is_blank() {
                 return Ok(());
             }
-            let refusal = api_refusal(&Reply::read(response, TOKEN_REPLY_LIMIT, &ask, &deadline)?, &secrets);
+            let refusal = reply.api_refusal();
             let lapsed = |e: &ApiError| {
                 e.error_code == "INVALID_SESSION_ID" || e.error_code.eq_ignore_ascii_case("invalid_token")
             };
@@ -958,7 +967,7 @@ impl<T: DeserializeOwned> Iterator for Records<'_, T> {
             }
             if let Err(error) = self.next.take()?.and_then(|url| self.turn_page(url)) {
                 self.next = None;
-                return Some(Err(error));
+                return Some(Err(self.session.explain(error)));
             }
         }
     }
@@ -1145,7 +1154,8 @@ impl Error {
 
     /// With the hints, and with what was tried if it was a login.
     fn explained(self, host: &str, login: Option<&Login>, can_log_in: bool) -> Error {
-        if matches!(self.0.kind, ErrorKind::Setting { .. }) {
+        let explained = self.0.tried.is_some() || !self.0.hints.is_empty();
+        if explained || matches!(self.0.kind, ErrorKind::Setting { .. }) {
             return self;
         }
         let case = Case { symptom: self.symptom(), host, login, can_log_in };
@@ -1172,10 +1182,6 @@ impl Error {
         .to_lowercase()
     }
 
-    fn is_not_set(&self) -> bool {
-        matches!(&self.0.kind, ErrorKind::Setting { problem, .. } if problem.starts_with(NOT_SET))
-    }
-
     /// The one refusal that a new login can heal. The policy that bars a session from the REST API
     /// has the same code.
     fn is_expired_session(&self) -> bool {
@@ -1200,9 +1206,12 @@ impl fmt::Display for Error {
             },
             ErrorKind::Api { status, errors } => {
                 f.write_str("request refused: ")?;
-                for (n, error) in errors.iter().enumerate() {
+                for (n, error) in errors.iter().take(MOST_SHOWN).enumerate() {
                     let separator = if n > 0 { "; " } else { "" };
                     write!(f, "{separator}{error}")?;
+                }
+                if errors.len() > MOST_SHOWN {
+                    write!(f, "; and {} more", errors.len() - MOST_SHOWN)?;
                 }
                 write!(f, " (HTTP {status})")
             }
@@ -1228,7 +1237,8 @@ impl fmt::Display for ApiError {
             (code, message) => write!(f, "{message} ({code})"),
         }?;
         if !self.fields.is_empty() {
-            write!(f, " [fields: {}]", self.fields.join(", "))?;
+            let shown = &self.fields[..self.fields.len().min(MOST_SHOWN)];
+            write!(f, " [fields: {}]", shown.join(", "))?;
         }
         Ok(())
     }
@@ -1303,7 +1313,7 @@ impl fmt::Display for Login {
 impl Login {
     fn read_env(password: Option<String>) -> Result<Login, Error> {
         let needed = |name: &str, what: &str| {
-            variable(name)?.ok_or_else(|| setting(name, format!("{NOT_SET}: write {what}")))
+            variable(name)?.ok_or_else(|| setting(name, format!("is not set: write {what}")))
         };
         let app = App {
             client_id: needed("SF_CLIENT_ID", "the connected app's consumer key")?,
@@ -1375,7 +1385,7 @@ impl Login {
             }
         }
         if self.flow == Flow::ClientCredentials && self.app.client_secret.is_none() {
-            let problem = format!("{NOT_SET}: the client credentials flow needs it");
+            let problem = "is not set: the client credentials flow needs it";
             return Err(self.setting("client_secret", problem));
         }
         if self.flow == Flow::CodeCredentials && self.username.contains(':') {
@@ -1430,22 +1440,12 @@ impl Login {
         }
         fields.extend(grant);
         let body = form(&fields);
-        let ask = Ask {
-            method: Method::POST,
-            url: format!("{}{}{TOKEN_PATH}", site.origin, site.path),
-            headers: vec![(header::CONTENT_TYPE, FORM), (header::ACCEPT, JSON)],
-            body: Some(body.as_bytes()),
-            // The first exchange that arrives spends the code; a password is not spent.
-            repeat: match self.flow {
-                Flow::CodeCredentials => Repeat::Write,
-                _ => Repeat::Login,
-            },
-        };
         let mut secrets = self.secrets();
         secrets.extend(grant.iter().filter(|(name, _)| *name == "code").map(|(_, code)| (*code).to_owned()));
-        client.exchange(&ask, deadline, |response| {
-            token_reply(&Reply::read(response, TOKEN_REPLY_LIMIT, &ask, deadline)?, &secrets)
-        })
+        // The first exchange that arrives spends the code; a password is not spent.
+        let repeat = if self.flow == Flow::CodeCredentials { Repeat::Write } else { Repeat::Login };
+        let ask = Ask::form(format!("{}{}{TOKEN_PATH}", site.origin, site.path), &body, repeat, secrets);
+        client.ask(&ask, deadline, Reply::token)
     }
 
     /// The first half of the Authorization Code and Credentials flow: the code, and the place
@@ -1461,23 +1461,12 @@ impl Login {
             ("client_id", &self.app.client_id),
             ("redirect_uri", &self.redirect_uri),
         ]);
-        let ask = Ask {
-            method: Method::POST,
-            url: format!("{}{}{AUTHORIZE_PATH}", site.origin, site.path),
-            headers: vec![
-                (header::CONTENT_TYPE, FORM),
-                (header::ACCEPT, JSON),
-                (header::AUTHORIZATION, secret_header(&format!("Basic {}", self.basic()))),
-                (HeaderName::from_static("auth-request-type"), HeaderValue::from_static("Named-User")),
-            ],
-            body: Some(body.as_bytes()),
-            repeat: Repeat::Login,
-        };
-        let secrets = self.secrets();
-        client.exchange(&ask, deadline, |response| {
-            let reply = Reply::read(response, TOKEN_REPLY_LIMIT, &ask, deadline)?;
-            code_reply(&reply, &self.redirect_uri, site, &secrets)
-        })
+        let url = format!("{}{}{AUTHORIZE_PATH}", site.origin, site.path);
+        let mut ask = Ask::form(url, &body, Repeat::Login, self.secrets());
+        let named_user = HeaderValue::from_static("Named-User");
+        ask.headers.push((HeaderName::from_static("auth-request-type"), named_user));
+        ask.headers.push((header::AUTHORIZATION, secret_header(&format!("Basic {}", self.basic()))));
+        client.ask(&ask, deadline, |reply| reply.code(&self.redirect_uri, site))
     }
 
     fn basic(&self) -> String {
@@ -1541,9 +1530,14 @@ impl Session {
 
     fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&[u8]>) -> Result<T, Error> {
         let reply = self.fetch(method, self.url(path)?, body)?;
-        let empty = reply.body.iter().all(u8::is_ascii_whitespace);
-        let text = if empty { "null" } else { reply.text()? };
-        serde_json::from_str(text).map_err(|error| reply.unfit(&error))
+        let read = |text| serde_json::from_str(text).map_err(|error| reply.unfit(&error));
+        let outcome = if reply.is_blank() { read("null") } else { reply.text().and_then(read) };
+        outcome.map_err(|error| self.explain(error))
+    }
+
+    /// With the hints for a request that failed, unless it has hints already.
+    fn explain(&self, error: Error) -> Error {
+        error.explained(authority(&self.lock().token.instance_url), None, self.login.is_some())
     }
 
     fn fetch(&self, method: Method, url: String, body: Option<&[u8]>) -> Result<Reply, Error> {
@@ -1557,11 +1551,12 @@ impl Session {
             url,
             headers,
             body,
+            limit: API_REPLY_LIMIT,
+            secrets: Vec::new(),
         };
-        self.send(ask, false, |response, ask, deadline, secrets| {
-            let ok = response.status().is_success();
-            let reply = Reply::read(response, API_REPLY_LIMIT, ask, deadline)?;
-            if ok { Ok(reply) } else { Err(api_refusal(&reply, secrets)) }
+        self.send(ask, false, |response, ask, deadline| {
+            let reply = Reply::read(response, ask, deadline)?;
+            if reply.is_success() { Ok(reply) } else { Err(reply.api_refusal()) }
         })
     }
 
@@ -1570,7 +1565,7 @@ impl Session {
         &self,
         mut ask: Ask<'_>,
         streaming: bool,
-        judge: impl Fn(http::Response<ureq::Body>, &Ask<'_>, &Deadline, &[String]) -> Result<R, Error>,
+        judge: impl Fn(http::Response<ureq::Body>, &Ask<'_>, &Deadline) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let mut deadline = Deadline::after(self.timeout);
         deadline.streaming = streaming;
@@ -1581,22 +1576,23 @@ impl Session {
             let bearer = secret_header(&format!("Bearer {}", token.access_token));
             ask.headers.truncate(headers);
             ask.headers.push((header::AUTHORIZATION, bearer));
-            let secrets = self.secrets(&token);
+            ask.secrets = self.secrets(&token);
             let outcome = self.client.exchange(&ask, &deadline, |response| {
-                if response.status() != http::StatusCode::UNAUTHORIZED {
+                let status = response.status();
+                if status.is_success() || status.is_client_error() && status != http::StatusCode::UNAUTHORIZED
+                {
                     self.proven(&token);
                 }
-                judge(response, &ask, &deadline, &secrets)
+                judge(response, &ask, &deadline)
             });
             let error = match outcome {
                 Ok(result) => return Ok(result),
-                Err(error) => error.explained(authority(&token.instance_url), None, self.login.is_some()),
+                Err(error) => self.explain(error),
             };
             if !error.is_expired_session() {
                 return Err(error);
             }
-            self.log_in_again(&token, error, !logged_in, &deadline)?;
-            logged_in = true;
+            logged_in |= self.log_in_again(&token, error, !logged_in, &deadline)?;
         }
     }
 
@@ -1616,14 +1612,14 @@ impl Session {
     }
 
     /// Replaces the token `used`, which the API has rejected with `expired`, by one new login for
-    /// all threads that have come across it.
+    /// all threads that have come across it; tells whether it was this thread that logged in.
     fn log_in_again(
         &self,
         used: &Arc<Token>,
         expired: Error,
         allowed: bool,
         deadline: &Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let mut state = self.lock();
         let logins = state.logins;
         loop {
@@ -1631,7 +1627,7 @@ impl Session {
                 return Err(refusal.clone());
             }
             if !Arc::ptr_eq(&state.token, used) {
-                return if allowed { Ok(()) } else { Err(expired) };
+                return Ok(false);
             }
             if let (true, Some(failure)) = (state.logins != logins, &state.failure) {
                 return Err(failure.clone());
@@ -1662,11 +1658,10 @@ impl Session {
             login.log_in(&self.client, &deadline.at_most(login.timeout)).and_then(|token| {
                 match used.is_elsewhere(&token) {
                     None => Ok(token),
-                    Some(what) => {
-                        let problem = format!(
-                            "the new login arrived at another {what} ({}) than the session's ({})",
-                            token.instance_url, used.instance_url
-                        );
+                    Some(place) => {
+                        let told = !reveals(&place, &self.secrets(used));
+                        let place = if told { &*place } else { "elsewhere" };
+                        let problem = format!("the new login arrived {place}");
                         let error = Error::new(ErrorKind::Unexpected { status: 200, problem }, None);
                         Err(error.explained(authority(&used.instance_url), Some(login), true))
                     }
@@ -1678,7 +1673,7 @@ impl Session {
                 state.token = Arc::new(token);
                 state.unproven = true;
                 state.failure = None;
-                Ok(())
+                Ok(true)
             }
             Err(error) => {
                 state.failure = Some(error.clone());
@@ -1751,7 +1746,9 @@ impl<T: DeserializeOwned> Records<'_, T> {
             if page.records.is_empty() {
                 return Err(reply.unexpected("the query goes on with a page without records"));
             }
-            if self.total.is_some_and(|total| self.given > total) {
+            let endless =
+                self.total.map_or(self.seen.len() > MOST_UNCOUNTED_PAGES, |total| self.given > total);
+            if endless {
                 return Err(reply.unexpected("the query goes on after all its records"));
             }
             self.next = Some(Ok(next));
@@ -1818,6 +1815,8 @@ struct Place {
     origin: String,
     /// The origin without its scheme.
     authority: String,
+    /// The authority without its port.
+    host: String,
     /// All the rest: the path, and a query if there is one.
     path: String,
     /// `127.0.0.0/8`, `[::1]` or `localhost`: what never leaves this machine.
@@ -1826,7 +1825,7 @@ struct Place {
 
 impl Place {
     fn is_generic(&self) -> bool {
-        matches!(&*self.authority, "login.salesforce.com" | "test.salesforce.com")
+        matches!(&*self.host, "login.salesforce.com" | "test.salesforce.com")
     }
 }
 
@@ -1845,7 +1844,8 @@ fn is_url_char(c: char) -> bool {
 /// Reads an absolute URL, strictly: `http::Uri` drops a port that is out of range, loses fragments,
 /// and lets user info pass.
 fn place(url: &str) -> Result<Place, String> {
-    let (scheme, rest) = url.split_once("://").ok_or("is not an absolute URL")?;
+    let (scheme, rest) =
+        url.split_once("://").ok_or("is not an absolute URL: write e.g. https://ACME.my.salesforce.com")?;
     let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     if authority.contains('@') {
@@ -1865,7 +1865,9 @@ fn place(url: &str) -> Result<Place, String> {
     let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let (host, loopback) = match ipv6.map(str::parse::<Ipv6Addr>) {
         Some(Ok(ip)) => (format!("[{ip}]"), ip.is_loopback()),
-        Some(Err(_)) => return Err("holds no host name".to_owned()),
+        Some(Err(_)) => {
+            return Err("holds no host name: write e.g. https://ACME.my.salesforce.com".to_owned());
+        }
         None => {
             let is_label = |label: &str| {
                 !label.is_empty()
@@ -1873,12 +1875,20 @@ fn place(url: &str) -> Result<Place, String> {
                     && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
             };
             if host.len() > 253 || !host.split('.').all(is_label) {
-                return Err("holds no host name".to_owned());
+                return Err("holds no host name: write e.g. https://ACME.my.salesforce.com".to_owned());
             }
             let loopback = host == "localhost" || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
             (host, loopback)
         }
     };
+    for not_an_api in [".lightning.force.com", ".my.salesforce-setup.com"] {
+        if let Some(domain) = host.strip_suffix(not_an_api) {
+            return Err(format!(
+                "is the host of web pages, where neither logins nor API requests work: write \
+                 https://{domain}.my.salesforce.com"
+            ));
+        }
+    }
     let usual_port = match &*scheme.to_ascii_lowercase() {
         "https" => 443,
         "http" if loopback => 80,
@@ -1887,11 +1897,12 @@ fn place(url: &str) -> Result<Place, String> {
     };
     let authority = match port {
         Some(port) if port != usual_port => format!("{host}:{port}"),
-        _ => host,
+        _ => host.clone(),
     };
     Ok(Place {
         origin: format!("{}://{authority}", scheme.to_ascii_lowercase()),
         authority,
+        host,
         path: path.to_owned(),
         loopback,
     })
@@ -1909,14 +1920,6 @@ fn login_place(url: &str) -> Result<Place, String> {
     }
     if !place.path.chars().all(is_url_char) {
         return Err("holds a character that no URL path can".to_owned());
-    }
-    for not_an_api in [".lightning.force.com", ".my.salesforce-setup.com"] {
-        if let Some(domain) = place.authority.strip_suffix(not_an_api) {
-            return Err(format!(
-                "is the host of web pages, where nobody can log in by API: write \
-                 https://{domain}.my.salesforce.com"
-            ));
-        }
     }
     let mut path = place.path.trim_end_matches('/');
     while let Some(site) = [TOKEN_PATH, AUTHORIZE_PATH].iter().find_map(|p| path.strip_suffix(p)) {
@@ -1949,8 +1952,9 @@ impl Deadline {
         Deadline { at: Instant::now() + timeout, timeout, streaming: false }
     }
 
+    /// The earlier of this one and a new one.
     fn at_most(&self, timeout: Duration) -> Deadline {
-        Deadline::after(timeout.min(self.left()))
+        if timeout < self.left() { Deadline::after(timeout) } else { Deadline { streaming: false, ..*self } }
     }
 
     fn left(&self) -> Duration {
@@ -1966,6 +1970,24 @@ struct Ask<'a> {
     /// `None` for requests that have no body at all.
     body: Option<&'a [u8]>,
     repeat: Repeat,
+    /// How many bytes the reply may have.
+    limit: u64,
+    /// What must not be quoted from the reply.
+    secrets: Vec<String>,
+}
+
+impl<'a> Ask<'a> {
+    fn form(url: String, body: &'a str, repeat: Repeat, secrets: Vec<String>) -> Ask<'a> {
+        Ask {
+            method: Method::POST,
+            url,
+            headers: vec![(header::CONTENT_TYPE, FORM), (header::ACCEPT, JSON)],
+            body: Some(body.as_bytes()),
+            repeat,
+            limit: REPLY_LIMIT,
+            secrets,
+        }
+    }
 }
 
 /// What a request is, as far as repeating it goes.
@@ -2019,20 +2041,42 @@ impl Client {
             return Client::from_env();
         };
         let config = agent.config();
-        let problem = if config.tls_config().disable_verification() {
-            "has certificate checks turned off: name your authority's certificates as root_certs"
-        } else if config.tls_config().provider() == TlsProvider::Rustls && !cfg!(feature = "rustls") {
-            "has the TLS provider rustls, which this build lacks: set TlsProvider::NativeTls, or \
-             enable sf-login's feature rustls"
-        } else if config.tls_config().provider() == TlsProvider::NativeTls && !cfg!(feature = "native-tls") {
-            "has the TLS provider native-tls, which this build lacks: set TlsProvider::Rustls, or \
-             enable sf-login's feature native-tls"
-        } else if config.proxy().is_some_and(is_unusable_socks) {
-            "has a SOCKS proxy, which this build lacks: enable sf-login's feature socks-proxy"
-        } else {
-            return Ok(Client { agent, no_proxy: Vec::new() });
+        let tls = config.tls_config();
+        let platform = matches!(tls.root_certs(), RootCerts::PlatformVerifier);
+        let rustls = tls.provider() == TlsProvider::Rustls;
+        let text = |value: &AutoHeaderValue| match value {
+            AutoHeaderValue::Provided(text) => HeaderValue::from_str(text).is_ok(),
+            _ => true,
         };
-        Err(setting("agent", problem))
+        // All but the first would make ureq panic.
+        let problems = [
+            (tls.disable_verification(), "has certificate checks turned off: name root_certs instead"),
+            (rustls && !cfg!(feature = "rustls"), "wants rustls: enable sf-login's feature rustls"),
+            (
+                !rustls && !cfg!(feature = "native-tls"),
+                "wants native-tls: enable sf-login's feature native-tls",
+            ),
+            (
+                rustls && platform && !cfg!(feature = "platform-verifier"),
+                "wants the platform's verifier: enable sf-login's feature platform-verifier",
+            ),
+            (
+                config.proxy().is_some_and(is_unusable_socks),
+                "has a SOCKS proxy: enable sf-login's feature socks-proxy",
+            ),
+            (
+                ![config.user_agent(), config.accept(), config.accept_encoding()].into_iter().all(text),
+                "has a header that cannot be sent: write visible ASCII",
+            ),
+            (
+                config.input_buffer_size() == 0 || config.output_buffer_size() == 0,
+                "has a buffer of no bytes: leave the sizes as they are",
+            ),
+        ];
+        match problems.into_iter().find(|(is_so, _)| *is_so) {
+            Some((_, problem)) => Err(setting("agent", problem)),
+            None => Ok(Client { agent, no_proxy: Vec::new() }),
+        }
     }
 
     fn from_env() -> Result<Client, Error> {
@@ -2041,18 +2085,17 @@ impl Client {
                 let pem = fs::read(path).map_err(|error| {
                     setting("SSL_CERT_FILE", format!("names a file that cannot be read: {error}"))
                 })?;
-                let mut certificates = Vec::new();
-                for item in parse_pem(&pem) {
-                    match item {
-                        Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-                        Ok(_) => {}
-                        Err(_) => certificates.clear(),
-                    }
-                }
-                // ureq takes an empty list too, and then trusts nobody without saying why.
-                if certificates.is_empty() {
-                    let problem = "names a file without a certificate: write the path of a PEM \
-                                   file with -----BEGIN CERTIFICATE-----";
+                let certificates = parse_pem(&pem).filter_map(|item| match item {
+                    Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+                    Ok(_) => None,
+                    Err(_) => Some(Err(())),
+                });
+                let certificates: Vec<_> = certificates.collect::<Result<_, ()>>().unwrap_or_default();
+                // ureq takes an empty list, and junk too, and then trusts nobody without saying why.
+                // X.509 is an ASN.1 sequence.
+                if certificates.is_empty() || certificates.iter().any(|c| c.der().first() != Some(&0x30)) {
+                    let problem = "names a file without a certificate, or with a damaged one: write the \
+                                   path of a PEM file with -----BEGIN CERTIFICATE-----";
                     return Err(setting("SSL_CERT_FILE", problem));
                 }
                 RootCerts::from(certificates)
@@ -2070,7 +2113,8 @@ impl Client {
             Some(hosts) => hosts,
             None => variable("no_proxy")?.unwrap_or_default(),
         };
-        let no_proxy = no_proxy.split([',', ' ']).filter(|host| !host.is_empty());
+        let no_proxy =
+            no_proxy.split(|c: char| c == ',' || c.is_whitespace()).filter(|host| !host.is_empty());
         let config = ureq::Agent::config_builder()
             .user_agent(concat!("sf-login/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
@@ -2081,15 +2125,14 @@ impl Client {
 
     /// The proxy that a request to `url` goes through.
     fn proxy(&self, url: &str) -> Option<&ureq::Proxy> {
-        let host = authority(url);
-        let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+        let place = place(url).ok()?;
         let spared = self.no_proxy.iter().any(|entry| {
             let domain = entry.trim_start_matches('*').trim_start_matches('.');
-            let within = host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-            entry == "*" || !domain.is_empty() && within
+            let rest = place.host.strip_suffix(domain);
+            entry == "*"
+                || !domain.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         });
-        let proxy = self.agent.config().proxy();
-        proxy.filter(|_| !spared && !place(url).is_ok_and(|place| place.loopback))
+        self.agent.config().proxy().filter(|_| !spared && !place.loopback)
     }
 
     /// Sends `ask`, as often as the table of retries allows, until `judge` is content with the
@@ -2115,6 +2158,16 @@ impl Client {
         }
     }
 
+    /// As `exchange`, with replies that are read whole.
+    fn ask<R>(
+        &self,
+        ask: &Ask<'_>,
+        deadline: &Deadline,
+        judge: impl Fn(Reply) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        self.exchange(ask, deadline, |response| judge(Reply::read(response, ask, deadline)?))
+    }
+
     fn send(&self, ask: &Ask<'_>, deadline: &Deadline) -> Result<http::Response<ureq::Body>, Error> {
         let host = authority(&ask.url);
         let proxy = self.proxy(&ask.url);
@@ -2135,22 +2188,21 @@ impl Client {
         let error = match outcome {
             Ok(Ok(response)) => return Ok(response),
             Ok(Err(error)) => error,
-            Err(_) => return Err(transport(host, "the request cannot be sent", None)),
+            Err(_) => {
+                return Err(setting("request", "cannot be sent: its method, URI or a header is not HTTP's"));
+            }
         };
-        let (cause, connecting, passing) = why(&error, deadline);
+        // A body that nobody has read yet cannot have been sent. Without one, only an error that
+        // belongs to connecting tells as much.
+        let unread = matches!(ask.body, Some([_, ..])) && !read.get();
+        let (cause, connecting, passing) = why(&error, deadline, unread);
         let cause = match proxy {
             Some(proxy) if connecting => {
                 format!("through the proxy {}:{}: {cause}", proxy.host(), proxy.port())
             }
             _ => cause,
         };
-        // A body that nobody has read yet cannot have been sent. Without one, only an error that
-        // belongs to connecting tells as much.
-        let sent = match ask.body {
-            Some([_, ..]) => read.get(),
-            _ => !connecting,
-        };
-        let fault = if sent { Fault::BrokeOff } else { Fault::NotSent };
+        let fault = if unread || connecting && !read.get() { Fault::NotSent } else { Fault::BrokeOff };
         Err(transport(host, cause, passing.then_some(fault)))
     }
 
@@ -2162,7 +2214,8 @@ impl Client {
     ) -> Result<http::Response<ureq::Body>, ureq::Error> {
         let https = request.uri().scheme_str() == Some("https");
         let left = deadline.left().max(Duration::from_millis(1));
-        let connect = Some(left.min(CONNECT_TIMEOUT));
+        // A little less than all, so that a timeout tells that it was connecting.
+        let connect = Some(left.min(CONNECT_TIMEOUT).mul_f32(0.99));
         let config = self
             .agent
             .configure_request(request)
@@ -2170,8 +2223,10 @@ impl Client {
             .http_status_as_error(false)
             // A redirect would carry the credentials to a host that nobody named.
             .max_redirects(0)
+            .allow_non_standard_methods(true)
             .https_only(https)
             .proxy(proxy.cloned())
+            .timeout_per_call(None)
             .timeout_resolve(connect)
             .timeout_connect(connect);
         let config = if deadline.streaming {
@@ -2212,8 +2267,18 @@ fn env_proxy() -> Result<Option<ureq::Proxy>, Error> {
         let Some(url) = variable(name)? else {
             continue;
         };
-        let proxy = ureq::Proxy::new(url.trim())
-            .map_err(|_| setting(name, "is not a proxy's URL: write e.g. http://proxy.example.com:3128"))?;
+        // A port that is none would silently be 80.
+        let port = |proxy: &ureq::Proxy| {
+            let authority = proxy.uri().authority().map_or("", |authority| authority.as_str());
+            let host = authority.rsplit(['@', ']']).next().unwrap_or_default();
+            !host.contains(':') || proxy.uri().port_u16().is_some_and(|port| port > 0)
+        };
+        let url = url.trim().trim_end_matches('/');
+        let whole = !url.split_once("://").map_or(url, |(_, rest)| rest).contains(['/', '?', '#']);
+        let proxy = ureq::Proxy::new(url)
+            .ok()
+            .filter(|proxy| whole && !proxy.host().is_empty() && port(proxy))
+            .ok_or_else(|| setting(name, "is not a proxy's URL: write e.g. http://proxy.example.com:3128"))?;
         if is_unusable_socks(&proxy) {
             let problem = "names a SOCKS proxy, which this build lacks: enable sf-login's \
                            feature socks-proxy, or name an http proxy";
@@ -2225,32 +2290,50 @@ fn env_proxy() -> Result<Option<ureq::Proxy>, Error> {
 }
 
 /// An error of ureq's in words; whether it belongs to connecting; and whether it may pass by itself.
-fn why(error: &ureq::Error, deadline: &Deadline) -> (String, bool, bool) {
+fn why(error: &ureq::Error, deadline: &Deadline, unread: bool) -> (String, bool, bool) {
     use ureq::Timeout::{Connect, PerRead, Resolve};
     let text = printable(error.to_string().trim_start_matches("io: "));
     let lower = text.to_lowercase();
     let within = |timeout: Duration| format!("{} s", timeout.as_secs_f64());
+    let connect = CONNECT_TIMEOUT.min(deadline.timeout);
     match error {
         ureq::Error::Timeout(Resolve) => {
-            let cause = format!("the name was not resolved within {}", within(CONNECT_TIMEOUT));
+            let cause = format!("the name was not resolved within {}", within(connect));
             (cause, true, true)
         }
         ureq::Error::Timeout(Connect) => {
-            let cause = format!("could not connect within {}", within(CONNECT_TIMEOUT));
+            let cause = format!("could not connect within {}", within(connect));
             (cause, true, true)
         }
         ureq::Error::Timeout(PerRead) => {
             let cause = format!("nothing came for {}", within(deadline.timeout));
             (cause, false, true)
         }
+        ureq::Error::Timeout(_) if unread => {
+            (format!("could not connect within {}", within(deadline.timeout)), true, true)
+        }
         ureq::Error::Timeout(_) => {
             let cause = format!("no complete reply within {}", within(deadline.timeout));
             (cause, false, true)
         }
-        ureq::Error::ConnectProxyFailed(_) => (text, true, true),
+        // A wrong password for the proxy can be locked out too.
+        ureq::Error::ConnectProxyFailed(_) => match lower.rsplit_once(" responded ") {
+            Some((_, status)) => {
+                let status = status.split('/').next().unwrap_or_default();
+                (format!("it answered {status} to CONNECT"), true, status != "407")
+            }
+            None => (text, true, true),
+        },
         // A certificate does not become a better one by being asked for again.
-        _ if lower.contains("certificate") => (format!("TLS: {text}"), true, false),
+        // Nor does a person read its times, which rustls gives in seconds since 1970.
+        _ if lower.contains("certificate") => {
+            let text = text.split(": verification time").next().unwrap_or_default();
+            (format!("TLS: {text}"), true, false)
+        }
         _ if lower.contains("handshake") => (format!("TLS: {text}"), true, true),
+        _ if lower.contains("corrupt message") || lower.contains("alert") => {
+            (format!("TLS: {text}"), true, false)
+        }
         ureq::Error::HostNotFound => ("the host name was not found".to_owned(), true, true),
         _ if lower.contains("lookup address") => ("the host name was not found".to_owned(), true, true),
         ureq::Error::Io(io) => match io.kind() {
@@ -2258,6 +2341,14 @@ fn why(error: &ureq::Error, deadline: &Deadline) -> (String, bool, bool) {
             std::io::ErrorKind::HostUnreachable
             | std::io::ErrorKind::NetworkUnreachable
             | std::io::ErrorKind::AddrNotAvailable => (text, true, true),
+            std::io::ErrorKind::UnexpectedEof
+            | std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::ConnectionAborted
+            | std::io::ErrorKind::BrokenPipe
+                if unread =>
+            {
+                ("the connection broke off before the request was sent".to_owned(), true, true)
+            }
             std::io::ErrorKind::UnexpectedEof
             | std::io::ErrorKind::ConnectionReset
             | std::io::ErrorKind::ConnectionAborted
@@ -2269,18 +2360,32 @@ fn why(error: &ureq::Error, deadline: &Deadline) -> (String, bool, bool) {
     }
 }
 
+/// Reads until a deadline. A streaming request has none of ureq's, but the reply may be a refusal.
+struct Until<'a, R>(R, &'a Deadline);
+
+impl<R: Read> Read for Until<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        match self.1.left() {
+            Duration::ZERO => Err(ureq::Error::Timeout(ureq::Timeout::Global).into_io()),
+            _ => self.0.read(buf),
+        }
+    }
+}
+
 /// A reply, read whole.
 struct Reply {
+    /// Whom it is from.
+    host: String,
     status: u16,
     location: Option<String>,
     retry_after: Option<Duration>,
     body: Vec<u8>,
+    secrets: Vec<String>,
 }
 
 impl Reply {
     fn read(
         mut response: http::Response<ureq::Body>,
-        limit: u64,
         ask: &Ask<'_>,
         deadline: &Deadline,
     ) -> Result<Reply, Error> {
@@ -2288,12 +2393,14 @@ impl Reply {
         let headers = response.headers();
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let mut reply = Reply {
+            host: authority(&ask.url).to_owned(),
             status: status.as_u16(),
             location: headers
                 .get(header::LOCATION)
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             retry_after: text(header::RETRY_AFTER).and_then(retry_after),
             body: Vec::new(),
+            secrets: ask.secrets.clone(),
         };
         // The body of a redirect may never end, and says nothing that Location does not. A 300, of
         // an external id that is not unique, is no redirect.
@@ -2302,27 +2409,32 @@ impl Reply {
         if bodiless {
             return Ok(reply);
         }
-        let Err(error) = response.body_mut().with_config().limit(limit).reader().read_to_end(&mut reply.body)
-        else {
+        let limit = if status.is_success() { ask.limit } else { REPLY_LIMIT };
+        let reader = response.body_mut().with_config().limit(limit).reader();
+        let Err(error) = Until(reader, deadline).read_to_end(&mut reply.body) else {
             return Ok(reply);
         };
-        let host = authority(&ask.url);
         match ureq::Error::from(error) {
             ureq::Error::BodyExceedsLimit(_) => {
                 Err(reply.unexpected(format!("larger than {} MiB", limit >> 20)))
             }
             #[cfg(feature = "gzip")]
-            ureq::Error::Decompress(_, error) if reply.body.is_empty() && is_end_of_gzip(&error) => {
-                // An empty body that was announced as gzip, which servers do.
+            // An empty body that was announced as gzip. It cannot be told from a cut one, so it counts
+            // only where nothing is read, and where an error would have a write repeated.
+            ureq::Error::Decompress(_, error)
+                if matches!(ask.repeat, Repeat::Write) && reply.body.is_empty() && is_end_of_gzip(&error) =>
+            {
                 Ok(reply)
             }
             error @ ureq::Error::Timeout(_) => {
-                Err(transport(host, why(&error, deadline).0, Some(Fault::BrokeOff)))
+                Err(transport(&reply.host, why(&error, deadline, false).0, Some(Fault::BrokeOff)))
             }
             _ => {
                 let problem = "cut off or damaged on its way".to_owned();
                 let kind = ErrorKind::Unexpected { status: reply.status, problem };
-                Err(reply.error(kind, Some(Fault::BrokeOff)))
+                // A login that was refused is refused, even where the reason got lost.
+                let refused = status.is_client_error() && !matches!(ask.repeat, Repeat::Read);
+                Err(reply.error(kind, (!refused).then_some(Fault::BrokeOff)))
             }
         }
     }
@@ -2347,13 +2459,21 @@ impl Reply {
         self.error(ErrorKind::Unexpected { status: self.status, problem: problem.into() }, None)
     }
 
+    fn is_blank(&self) -> bool {
+        self.body.iter().all(u8::is_ascii_whitespace)
+    }
+
+    fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     fn text(&self) -> Result<&str, Error> {
         str::from_utf8(&self.body).map_err(|_| self.unexpected("not UTF-8"))
     }
 
     /// Where in the JSON it does not fit, without quoting a value.
     fn unfit(&self, error: &serde_json::Error) -> Error {
-        if let Some(page) = self.html_title() {
+        if let Some(page) = self.html_page() {
             return self.unexpected(page);
         }
         let place = format!("at line {} column {}", error.line(), error.column());
@@ -2370,49 +2490,170 @@ impl Reply {
         })
     }
 
-    fn html_title(&self) -> Option<String> {
+    /// The server's words, unless they give a secret away.
+    fn quoted(&self, text: &str) -> String {
+        /// What is longer is no message, and would take long to search.
+        const LONGEST_MESSAGE: usize = 64 * 1024;
+        if text.len() > LONGEST_MESSAGE {
+            "(withheld: too long)".to_owned()
+        } else if reveals(text, &self.secrets) || reveals(&one_line(text), &self.secrets) {
+            "(withheld: it contains a secret)".to_owned()
+        } else {
+            printable(text)
+        }
+    }
+
+    fn html_page(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.body);
         let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
-        if !text.starts_with('<') {
+        if !text.starts_with('<') || text.starts_with("<?xml") {
             return None;
         }
         let lower = text.to_ascii_lowercase();
         let title = lower.find("<title").and_then(|tag| {
             let start = tag + lower[tag..].find('>')? + 1;
-            Some(printable(&text[start..start + lower[start..].find("</title")?]))
+            Some(self.quoted(&text[start..start + lower[start..].find("</title")?]))
         });
-        Some(match title {
-            Some(title) if !title.is_empty() => format!("an HTML page titled {title:?}"),
-            _ => "an HTML page".to_owned(),
+        Some(match title.as_deref() {
+            None | Some("") => "an HTML page".to_owned(),
+            Some(title) => format!("an HTML page titled \"{title}\""),
         })
     }
 
     /// What came instead of JSON of a documented shape.
-    fn odd(&self, quote_text: bool, secrets: &[String]) -> Error {
-        let problem = if (300..400).contains(&self.status) {
-            match &self.location {
-                Some(to) if is_absolute(to) => {
-                    let host = to.split_once("://").map_or("", |(_, rest)| rest);
-                    let host = host.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    fn odd(&self, quote_text: bool) -> Error {
+        self.unexpected(if self.status == 304 {
+            "not modified".to_owned()
+        } else if (300..400).contains(&self.status) {
+            // Browsers take a backslash for a slash.
+            let location = self.location.as_deref().unwrap_or_default().replace('\\', "/");
+            let elsewhere =
+                location.split_once("//").filter(|(scheme, _)| scheme.is_empty() || is_absolute(&location));
+            let asked = |host: &str| host.eq_ignore_ascii_case(&self.host);
+            match elsewhere.map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default()) {
+                Some(host) if !asked(host) => {
                     let host = host.rsplit('@').next().unwrap_or_default();
-                    format!("a redirect to {}, which was not followed", withheld(host, secrets))
+                    format!("a redirect to {}, which was not followed", self.quoted(host))
                 }
-                Some(_) => "a redirect within the host, which was not followed".to_owned(),
-                None => "a redirect that names no place".to_owned(),
+                None if location.is_empty() => "a redirect that names no place".to_owned(),
+                _ => "a redirect within the host, which was not followed".to_owned(),
             }
-        } else if self.body.iter().all(u8::is_ascii_whitespace) {
+        } else if self.is_blank() {
             "empty".to_owned()
-        } else if let Some(page) = self.html_title() {
-            withheld(&page, secrets)
+        } else if let Some(page) = self.html_page() {
+            page
         } else if serde_json::from_slice::<Value>(&self.body).is_ok() {
             "JSON of another shape than documented".to_owned()
         } else if quote_text {
-            let text = String::from_utf8_lossy(&self.body);
-            format!("text that is not JSON: {}", withheld(&text, secrets))
+            format!("text that is not JSON: {}", self.quoted(&String::from_utf8_lossy(&self.body)))
         } else {
             "text that is not JSON".to_owned()
+        })
+    }
+
+    fn token(mut self) -> Result<Token, Error> {
+        let Ok(Value::Object(fields)) = serde_json::from_slice(&self.body) else {
+            return Err(self.odd(false));
         };
-        self.unexpected(problem)
+        if !self.is_success() || fields.contains_key("error") && !fields.contains_key("access_token") {
+            self.secrets.extend(fields.get("access_token").and_then(Value::as_str).map(str::to_owned));
+            return Err(self.login_refusal(&fields).unwrap_or_else(|| self.odd(false)));
+        }
+        Token::read(fields).map_err(|(name, problem)| {
+            // What to write instead is for people, and nobody wrote this.
+            let problem = problem.split(": ").next().unwrap_or_default();
+            self.unexpected(format!("{name} {problem}"))
+        })
+    }
+
+    fn login_refusal(&self, fields: &Map<String, Value>) -> Option<Error> {
+        let text = |name: &str| {
+            let field = fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            field.and_then(|(_, value)| value.as_str())
+        };
+        let error = self.quoted(text("error")?);
+        let description = self.quoted(text("error_description").unwrap_or_default());
+        let lower = error.to_ascii_lowercase();
+        let try_later = lower == "unknown_error" && description.to_lowercase().contains("retry your request");
+        let passing = matches!(&*lower, "unknown_error" | "rate_limit_exceeded" | "temporarily_unavailable");
+        let kind = ErrorKind::Refused { status: self.status, error, description };
+        // Whatever the status says, a refusal of the credentials must not be tried again.
+        Some(if passing {
+            self.error(kind, try_later.then_some(Fault::TryLater))
+        } else {
+            Error::new(kind, None)
+        })
+    }
+
+    /// The code, from the redirect or from JSON, and the place that exchanges it.
+    fn code(mut self, redirect_uri: &str, site: &Place) -> Result<(String, Place), Error> {
+        let query = self.location.as_deref().and_then(|location| {
+            let rest = location.strip_prefix(redirect_uri)?;
+            rest.strip_prefix(if redirect_uri.contains('?') { '&' } else { '?' })
+        });
+        let fields = match (query, self.status) {
+            (Some(query), 300..=399) => form_fields(query.split('#').next().unwrap_or_default()),
+            _ => match serde_json::from_slice(&self.body) {
+                Ok(Value::Object(fields)) => fields,
+                _ => return Err(self.odd(false)),
+            },
+        };
+        let text = |name| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        self.secrets.extend(text("code").map(str::to_owned));
+        if let Some(refusal) = self.login_refusal(&fields) {
+            return Err(refusal);
+        }
+        let (Some(code), 200..=399) = (text("code"), self.status) else {
+            return Err(self.unexpected("no code in it"));
+        };
+        let site = match text("sfdc_community_url").map(login_place) {
+            None => site.clone(),
+            Some(Ok(community)) if community.origin == site.origin => community,
+            Some(community) => {
+                let named = community.map_or_else(|_| "no https URL".to_owned(), |c| self.quoted(&c.origin));
+                return Err(self.unexpected(format!(
+                    "sfdc_community_url names {named}, not {}, so it was not sent the code",
+                    site.origin
+                )));
+            }
+        };
+        Ok((code.to_owned(), site))
+    }
+
+    fn api_refusal(&self) -> Error {
+        /// More than a person reads; each takes a search for secrets.
+        const MOST: usize = 50;
+        let text = |value: &Value| self.quoted(value.as_str().unwrap_or_default());
+        let error = |value: &Value| {
+            let either = |a: &str, b: &str| value.get(a).or(value.get(b)).map(text);
+            let (error_code, message) =
+                (either("errorCode", "error"), either("message", "error_description"));
+            if error_code.is_none() && message.is_none() {
+                return None;
+            }
+            let fields = value.get("fields").and_then(Value::as_array);
+            Some(ApiError {
+                error_code: error_code.unwrap_or_default(),
+                message: message.unwrap_or_default(),
+                fields: fields.into_iter().flatten().take(MOST).map(text).collect(),
+            })
+        };
+        let errors: Vec<ApiError> = match serde_json::from_slice(&self.body) {
+            Ok(Value::Array(urls)) if self.status == 300 => {
+                let urls: Vec<String> = urls.iter().take(MOST).map(text).collect();
+                let message = format!("the external id matches several records: {}", urls.join(", "));
+                vec![ApiError { error_code: String::new(), message, fields: Vec::new() }]
+            }
+            Ok(Value::Array(errors)) => errors.iter().take(MOST).filter_map(error).collect(),
+            Ok(value) => error(&value).into_iter().collect(),
+            Err(_) => Vec::new(),
+        };
+        if errors.is_empty() {
+            return self.odd(true);
+        }
+        let try_later = |e: &ApiError| e.message.to_lowercase().contains("retry your request");
+        let fault = errors.iter().any(try_later).then_some(Fault::TryLater);
+        self.error(ErrorKind::Api { status: self.status, errors }, fault)
     }
 }
 
@@ -2430,7 +2671,8 @@ fn retry_after(value: &str) -> Option<Duration> {
     let months = "JanFebMarAprMayJunJulAugSepOctNovDec";
     let month = months.find(month).filter(|n| n % 3 == 0 && month.len() == 3)? as u64 / 3;
     let time: Vec<u64> = time.split(':').map_while(|n| n.parse().ok()).collect();
-    let ([hour, minute, second], 1970..=9999, 1..=31) = (&time[..], year, day) else {
+    let ([hour @ 0..=23, minute @ 0..=59, second @ 0..=60], 1970..=9999, 1..=31) = (&time[..], year, day)
+    else {
         return None;
     };
     // Years that begin in March have their leap day last, and then months have a pattern.
@@ -2447,72 +2689,6 @@ fn is_end_of_gzip(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::UnexpectedEof && !error.to_string().contains("disconnected")
 }
 
-fn token_reply(reply: &Reply, secrets: &[String]) -> Result<Token, Error> {
-    let Ok(Value::Object(fields)) = serde_json::from_slice(&reply.body) else {
-        return Err(reply.odd(false, secrets));
-    };
-    if !(200..300).contains(&reply.status) || !fields.contains_key("access_token") {
-        if let Some(refusal) = login_refusal(reply, &fields, secrets) {
-            return Err(refusal);
-        }
-    }
-    if !(200..300).contains(&reply.status) {
-        return Err(reply.odd(false, secrets));
-    }
-    Token::read(fields).map_err(|(name, problem)| reply.unexpected(format!("{name} {problem}")))
-}
-
-fn login_refusal(reply: &Reply, fields: &Map<String, Value>, secrets: &[String]) -> Option<Error> {
-    let text = |name: &str| {
-        let field = fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
-        field.and_then(|(_, value)| value.as_str())
-    };
-    let error = withheld(text("error")?, secrets);
-    let description = withheld(text("error_description").unwrap_or_default(), secrets);
-    let try_later = error.eq_ignore_ascii_case("unknown_error")
-        && description.to_lowercase().contains("retry your request");
-    let kind = ErrorKind::Refused { status: reply.status, error, description };
-    Some(reply.error(kind, try_later.then_some(Fault::TryLater)))
-}
-
-/// The code, from the redirect or from JSON, and the place that exchanges it.
-fn code_reply(
-    reply: &Reply,
-    redirect_uri: &str,
-    site: &Place,
-    secrets: &[String],
-) -> Result<(String, Place), Error> {
-    let query = reply.location.as_deref().and_then(|location| {
-        let rest = location.strip_prefix(redirect_uri)?;
-        rest.strip_prefix(if redirect_uri.contains('?') { '&' } else { '?' })
-    });
-    let fields = match (query, reply.status) {
-        (Some(query), 300..=399) => form_fields(query.split('#').next().unwrap_or_default()),
-        _ => match serde_json::from_slice(&reply.body) {
-            Ok(Value::Object(fields)) => fields,
-            _ => return Err(reply.odd(false, secrets)),
-        },
-    };
-    let text = |name| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let mut secrets = secrets.to_vec();
-    secrets.extend(text("code").map(str::to_owned));
-    if let Some(refusal) = login_refusal(reply, &fields, &secrets) {
-        return Err(refusal);
-    }
-    let (Some(code), 200..=399) = (text("code"), reply.status) else {
-        return Err(reply.unexpected("no code in it"));
-    };
-    let Some(community) = text("sfdc_community_url") else {
-        return Ok((code.to_owned(), site.clone()));
-    };
-    match login_place(community) {
-        Ok(community) if community.origin == site.origin => Ok((code.to_owned(), community)),
-        _ => {
-            Err(reply.unexpected("sfdc_community_url is not on the site's host, so it was not sent the code"))
-        }
-    }
-}
-
 fn form_fields(query: &str) -> Map<String, Value> {
     let decode = |text: &str| {
         let text = text.replace('+', " ");
@@ -2520,43 +2696,6 @@ fn form_fields(query: &str) -> Map<String, Value> {
     };
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.map(|(name, value)| (decode(name), Value::String(decode(value)))).collect()
-}
-
-fn api_refusal(reply: &Reply, secrets: &[String]) -> Error {
-    /// Far more than a person reads, and than Salesforce gives in one reply.
-    const MOST: usize = 200;
-    let text = |value: &Value| withheld(value.as_str().unwrap_or_default(), secrets);
-    let error = |value: &Value| {
-        let either = |a: &str, b: &str| value.get(a).or(value.get(b)).map(text);
-        let error_code = either("errorCode", "error");
-        let message = either("message", "error_description");
-        if error_code.is_none() && message.is_none() {
-            return None;
-        }
-        let fields = value.get("fields").and_then(Value::as_array);
-        Some(ApiError {
-            error_code: error_code.unwrap_or_default(),
-            message: message.unwrap_or_default(),
-            fields: fields.into_iter().flatten().take(MOST).map(text).collect(),
-        })
-    };
-    let errors: Vec<ApiError> = match serde_json::from_slice(&reply.body) {
-        Ok(Value::Array(urls)) if reply.status == 300 => {
-            let urls: Vec<String> = urls.iter().take(MOST).map(text).collect();
-            let message = format!("the external id matches several records: {}", urls.join(", "));
-            vec![ApiError { error_code: String::new(), message, fields: Vec::new() }]
-        }
-        Ok(Value::Array(errors)) => errors.iter().take(MOST).filter_map(error).collect(),
-        Ok(value) => error(&value).into_iter().collect(),
-        Err(_) => Vec::new(),
-    };
-    if errors.is_empty() {
-        return reply.odd(true, secrets);
-    }
-    let try_later = |e: &ApiError| e.message.to_lowercase().contains("retry your request");
-    let try_later = errors.iter().any(try_later);
-    let kind = ErrorKind::Api { status: reply.status, errors };
-    reply.error(kind, try_later.then_some(Fault::TryLater))
 }
 
 /// Whether a subquery's rows would be taken for all of them: typed records do not show the rest.
@@ -2595,72 +2734,60 @@ fn printable(text: &str) -> String {
 
 fn one_line(text: &str) -> String {
     let hidden = |c: &char| {
-        let invisible = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let invisible = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
         invisible || c.is_control() && !c.is_whitespace()
     };
     let shown: String = text.chars().filter(|c| !hidden(c)).collect();
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The server's words, unless they give a secret away.
-fn withheld(text: &str, secrets: &[String]) -> String {
-    /// What is longer is no message, and would take long to search.
-    const LONGEST_MESSAGE: usize = 64 * 1024;
-    if text.len() > LONGEST_MESSAGE {
-        "(withheld: too long)".to_owned()
-    } else if reveals(text, secrets) || reveals(&one_line(text), secrets) {
-        "(withheld: it contains a secret)".to_owned()
-    } else {
-        printable(text)
-    }
-}
-
-/// Whether `text` contains a secret: plain, form-, percent-, base64- or JSON-encoded, or two of
-/// these one upon the other.
+/// Whether `text` contains a secret: plain, form-, percent-, base64-, JSON- or HTML-encoded, or two
+/// of these one upon the other.
 fn reveals(text: &str, secrets: &[String]) -> bool {
-    const DECODERS: [fn(&str) -> String; 4] = [
+    const DECODERS: [fn(&str) -> String; 5] = [
         |text| percent_decode_str(text).decode_utf8_lossy().into_owned(),
         |text| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned(),
+        base64_decoded,
         json_unescaped,
-        |text| text.replace('-', "+").replace('_', "/"), // URL-safe base64
+        |text| {
+            let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
+            text.replace("&#39;", "'").replace("&amp;", "&")
+        },
     ];
-    let mut views = vec![text.to_owned()];
-    let mut begin = 0;
-    for _ in 0..2 {
-        let end = views.len();
-        for n in begin..end {
-            for decode in DECODERS {
-                let view = decode(&views[n]);
-                if !views.contains(&view) {
-                    views.push(view);
-                }
-            }
-        }
-        begin = end;
-    }
-    secrets.iter().filter(|secret| !secret.is_empty()).any(|secret| {
-        let mut needles = base64_forms(secret);
-        needles.push(secret.clone());
-        let is_in = |view: &String| {
-            let view = view.to_ascii_lowercase();
-            needles.iter().any(|needle| view.contains(&needle.to_ascii_lowercase()))
-        };
-        views.iter().any(is_in)
+    let decoded = |views: &[String]| -> Vec<String> {
+        views.iter().flat_map(|view| DECODERS.map(|decode| decode(view))).collect()
+    };
+    let plain = vec![text.to_owned()];
+    let once = decoded(&plain);
+    let twice = decoded(&once);
+    [plain, once, twice].concat().iter().any(|view| {
+        let view = view.to_ascii_lowercase();
+        let found = |secret: &&String| !secret.is_empty() && view.contains(&secret.to_ascii_lowercase());
+        secrets.iter().any(|secret| found(&secret))
     })
 }
 
-/// The base64 of `secret` wherever it stands in what was encoded: less the characters at both ends
-/// that its neighbours have a part in.
-fn base64_forms(secret: &str) -> Vec<String> {
-    /// Shorter ones would be found everywhere.
-    const SHORTEST: usize = 4;
-    let form = |before: usize| {
-        let bytes = [&[0; 2][..before], secret.as_bytes()].concat();
-        let encoded = BASE64_STANDARD_NO_PAD.encode(&bytes);
-        let whole = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
-        encoded.get(whole).unwrap_or_default().to_owned()
-    };
-    (0..3).map(form).filter(|form| form.len() >= SHORTEST).collect()
+/// All that `text` may hold in base64, of either alphabet and wherever in a run it begins.
+fn base64_decoded(text: &str) -> String {
+    const ANY_END: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, ANY_END);
+    let text = text.replace('-', "+").replace('_', "/");
+    // Long base64 is often broken into lines.
+    let text = format!("{text} {}", text.split_whitespace().collect::<String>());
+    let runs = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '+' && c != '/');
+    let mut decoded = Vec::new();
+    for run in runs.filter(|run| run.len() > 3) {
+        for begin in 0..4 {
+            let run = &run[begin..];
+            // One character alone is no byte yet.
+            let end = if run.len() % 4 == 1 { run.len() - 1 } else { run.len() };
+            decoded.extend(BASE64.decode(&run[..end]).unwrap_or_default());
+            decoded.push(b' ');
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 fn json_unescaped(text: &str) -> String {
@@ -2680,7 +2807,7 @@ fn json_unescaped(text: &str) -> String {
     plain + rest
 }
 
-/// What a hint may depend on. It holds no secret.
+/// What a hint may depend on.
 struct Case<'a> {
     /// See `Error::symptom`.
     symptom: String,
@@ -2692,16 +2819,40 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
+    fn says(&self, words: &str) -> bool {
+        words.split('|').any(|words| self.symptom.contains(words))
+    }
+
     fn flow(&self, flow: Flow) -> bool {
         self.login.is_some_and(|login| login.flow == flow)
     }
 
-    fn no_security_token(&self) -> bool {
-        self.login.is_some_and(|login| login.security_token.is_empty())
+    /// `invalid_grant`, and a description that names no cause, or none that is known.
+    fn unexplained(&self) -> bool {
+        !self.says("ip restricted|login hours|inactive user|approved this consumer|on this domain")
+            && !self.says("credentials user|flow not enabled|authorization code|code verifier")
+    }
+
+    /// A password login refused for no reason that Salesforce gave.
+    fn any_guess(&self) -> bool {
+        self.flow(Flow::Password) && self.unexplained() && !self.says("invalid password")
     }
 
     fn username(&self) -> &str {
         self.login.map_or("", |login| &login.username)
+    }
+
+    fn security_token(&self) -> &str {
+        self.login.map_or("", |login| &login.security_token)
+    }
+
+    fn token_twice(&self) -> bool {
+        let twice = |login: &Login| login.password.ends_with(&login.security_token);
+        !self.security_token().is_empty() && self.login.is_some_and(twice)
+    }
+
+    fn has_secret(&self) -> bool {
+        self.login.is_some_and(|login| login.app.client_secret.is_some())
     }
 
     fn at_generic_host(&self) -> bool {
@@ -2712,211 +2863,253 @@ impl Case<'_> {
         self.host == "test.salesforce.com" || self.host.ends_with(".sandbox.my.salesforce.com")
     }
 
-    /// `ada@example.com.uat`: a domain that goes on after its top-level domain. Two letters at the
-    /// end are a country.
-    fn is_sandbox_user(&self) -> bool {
+    /// `ada@example.com.uat`: whether the domain goes on after its top-level domain, as far as can be
+    /// told. Two letters at the end may be a country's.
+    fn is_sandbox_user(&self) -> Option<bool> {
         const TOP: [&str; 9] = ["com", "org", "net", "edu", "gov", "mil", "int", "info", "biz"];
-        let domain = self.username().rsplit('@').next().unwrap_or_default().to_lowercase();
+        let (_, domain) = self.username().rsplit_once('@')?;
+        let domain = domain.to_lowercase();
         let labels: Vec<&str> = domain.split('.').collect();
         match labels[..] {
-            [_, .., top, last] if labels.len() > 2 => {
-                last.len() != 2 && (TOP.contains(&top) || top.len() == 2)
-            }
-            _ => false,
+            [_, .., _, last] if last.len() == 2 => None,
+            [_, .., top, last] if top.len() == 2 && TOP.contains(&last) => None,
+            [_, .., top, last] => Some((TOP.contains(&top) || top.len() == 2) && !TOP.contains(&last)),
+            _ => Some(false),
         }
+    }
+
+    /// A redirect to the callback's host, but not to the callback.
+    fn at_callback(&self) -> bool {
+        let callback = self.login.and_then(|login| place(&login.redirect_uri).ok());
+        callback.is_some_and(|place| self.says(&format!("a redirect to {},", place.authority)))
     }
 }
 
-/// What the symptom must contain (`|` parts alternatives), what else must hold, and what to say;
-/// `{host}` and `{user}` are filled in.
-type Hint = (&'static [&'static str], fn(&Case<'_>) -> bool, &'static str);
+/// How the symptom begins, what else it must contain (`|` parts alternatives), what else must hold,
+/// and what to say; `{host}` and `{user}` are filled in.
+type Hint = (&'static str, &'static str, fn(&Case<'_>) -> bool, &'static str);
 
 /// All hints there are. A person reads those that fit from the top, so the likely ones come first.
 #[rustfmt::skip]
 const HINTS: &[Hint] = &[
     // Refused logins: the many causes of "authentication failure" first.
-    (&["refused", "authentication failure"], |c| c.flow(Flow::Password) && c.no_security_token(),
-     "no security token was set: outside the org's trusted IP ranges Salesforce wants one, so set SF_SECURITY_TOKEN (in a program, Login::security_token) to the one it mailed when the password last changed"),
-    (&["refused", "authentication failure"], |c| c.flow(Flow::Password) && !c.no_security_token(),
-     "the security token may be out of date, since every password change voids it and mails a new one, or may not be wanted where the org trusts this machine's address"),
-    (&["refused", "authentication failure"], |c| c.is_sandbox_user() && c.host == "login.salesforce.com",
+    ("refused", "invalid_grant", |c| c.unexplained() && !c.username().is_empty() && !c.username().contains('@'),
+     "the username {user} has no @, and Salesforce's usernames have the form of an e-mail address: Setup > Users shows them"),
+    ("refused", "invalid_grant", |c| c.any_guess() && c.is_sandbox_user() == Some(true) && c.host == "login.salesforce.com",
      "the username {user} ends like a sandbox's, but the login went to {host}: sandboxes log in at https://test.salesforce.com or at their My Domain (SF_LOGIN_URL)"),
-    (&["refused", "authentication failure"], |c| c.flow(Flow::Password) && !c.is_sandbox_user() && c.at_sandbox(),
-     "the login went to {host}, where sandboxes log in, but the username {user} does not end like a sandbox's: it has the sandbox's name appended there (ada@example.com.uat), and production users log in at https://login.salesforce.com"),
-    (&["refused", "authentication failure"], |c| c.login.is_some() && !c.flow(Flow::ClientCredentials) && !c.username().contains('@'),
-     "the username {user} has no @, and Salesforce's usernames have the form of an e-mail address: see Setup > Users"),
-    (&["refused", "authentication failure"], |c| c.flow(Flow::Password) && c.username().contains('@'),
+    ("refused", "invalid_grant", |c| c.any_guess() && c.is_sandbox_user() == Some(false) && c.at_sandbox(),
+     "{host} is not for production users, who log in at https://login.salesforce.com or their My Domain; a sandbox's username usually has the sandbox's name at its end (ada@example.com.uat), which {user} has not"),
+    ("refused", "invalid_grant", |c| c.flow(Flow::Password) && c.unexplained() && c.token_twice(),
+     "the password already ends with the security token, so it was sent twice: leave it out of one of them"),
+    ("refused", "invalid password", |_| true,
+     "the password is wrong, or the security token after it: try the password once in a browser"),
+    ("refused", "invalid_grant", |c| c.flow(Flow::Password) && c.unexplained() && c.security_token().is_empty(),
+     "no security token was set: unless the password was written with it, Salesforce wants one outside the org's trusted IP ranges, so set SF_SECURITY_TOKEN (Login::security_token) to the one it mailed when the password last changed, or have it mail another (the user's Settings > Reset My Security Token)"),
+    ("refused", "invalid_grant", |c| c.flow(Flow::Password) && c.unexplained() && !c.security_token().is_empty(),
+     "the security token may be out of date, since every password change voids it and mails a new one (the user's Settings > Reset My Security Token mails another), or not wanted where the org trusts this machine's address: then leave SF_SECURITY_TOKEN unset"),
+    ("refused", "invalid_grant", |c| c.any_guess() && c.username().contains('@'),
      "the password may be wrong, or {user} may be the user's e-mail address and not the username, which Setup > Users shows"),
-    (&["refused", "authentication failure"], |c| c.flow(Flow::CodeCredentials),
+    ("refused", "invalid_grant", |c| c.flow(Flow::CodeCredentials) && c.unexplained(),
      "username or password may be wrong, or the user may not be a member of this site: try them once on the site's own login page, in a browser"),
-    (&["refused", "authentication failure"], |c| c.flow(Flow::Password) && c.at_generic_host(),
+    ("refused", "invalid_grant", |c| c.flow(Flow::ClientCredentials) && c.unexplained(),
+     "the app's Run As user may be inactive, frozen or restricted: Setup > Users shows it"),
+    ("refused", "invalid_grant", |c| c.any_guess() && c.at_generic_host(),
      "the org may not accept logins at {host}: set SF_LOGIN_URL to its My Domain, e.g. https://ACME.my.salesforce.com (Setup > My Domain)"),
-    (&["refused", "authentication failure"], |c| c.flow(Flow::Password),
+    ("refused", "invalid_grant", |c| c.any_guess(),
      "the org may block this flow, as those created since Summer '23 do by default: Setup > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows"),
-    (&["refused", "authentication failure"], |c| c.flow(Flow::Password),
+    ("refused", "invalid_grant", |c| c.any_guess(),
      "if the app is an External Client App, it cannot use this flow at all, only client credentials (SF_FLOW=client_credentials, App::client_credentials)"),
-    (&["refused", "authentication failure"], |c| c.flow(Flow::Password),
+    ("refused", "invalid_grant", |c| c.any_guess(),
      "if the user is an Experience Cloud (community) user, this flow does not serve them: use SF_FLOW=code_credentials (App::code_credentials) at the site's address"),
-    (&["refused", "authentication failure"], |c| c.login.is_some(),
-     "an app made or changed less than about 10 minutes ago may not work yet"),
-    (&["refused", "ip restricted|login hours"], |_| true,
+    ("refused", "invalid_grant", |c| !c.flow(Flow::ClientCredentials) && c.unexplained() && !c.says("invalid password"),
+     "the user may be locked out after failed logins: an administrator sees and undoes it in Setup > Users"),
+    ("refused", "ip restricted|login hours", |_| true,
      "this machine's IP address, or the hour, is outside what the user's profile (Setup > Profiles > Login IP Ranges, Login Hours) or the app (its IP Relaxation policy) allows"),
-    (&["refused", "inactive user|inactive_user"], |_| true,
+    ("refused", "inactive user|inactive_user", |_| true,
      "the user is deactivated or frozen: an administrator sees and undoes it in Setup > Users"),
-    (&["refused", "hasn't approved"], |_| true,
-     "the user has not approved the app: under the app's OAuth policies set Permitted Users to \"Admin approved users are pre-authorized\" and add the user's profile or a permission set"),
-    (&["refused", "not supported on this domain"], |_| true,
+    ("refused", "approved this consumer", |_| true,
+     "the user has not approved the app: in Setup, in the app's OAuth policies, set Permitted Users to \"Admin approved users are pre-authorized\" and add the user's profile or a permission set"),
+    ("refused", "not supported on this domain", |_| true,
      "{host} does not serve this flow: set SF_LOGIN_URL to the org's My Domain, e.g. https://ACME.my.salesforce.com (Setup > My Domain)"),
-    (&["refused", "no client credentials user"], |_| true,
+    ("refused", "no client credentials user", |_| true,
      "the app has no user to run as: Setup > App Manager (or External Client App Manager) > the app > its policies > Client Credentials Flow > Run As"),
-    (&["refused", "client credentials flow not enabled"], |_| true,
+    ("refused", "client credentials flow not enabled", |_| true,
      "the flow is off for this app: Setup > App Manager (or External Client App Manager) > the app > its OAuth settings > Enable Client Credentials Flow"),
-    (&["refused", "expired authorization code"], |_| true,
+    ("refused", "expired authorization code", |_| true,
      "the code lapsed before it was exchanged, which a slow network can cause: log in again"),
-    (&["refused", "invalid authorization code"], |_| true,
+    ("refused", "invalid authorization code", |_| true,
      "the code was already used or is not this app's: check that SF_CLIENT_ID and SF_LOGIN_URL are of the same org, and log in again"),
-    (&["refused", "invalid code verifier"], |_| true,
+    ("refused", "invalid code verifier", |_| true,
      "the app demands PKCE, which this crate does not do: switch off \"Require Proof Key for Code Exchange\" in the app's OAuth settings"),
-    (&["refused", "invalid_client_id"], |_| true,
-     "the consumer key is not known at {host}: compare SF_CLIENT_ID with the app's Consumer Key in Setup, and make sure that the app is in the org that {host} leads to"),
-    (&["refused", "invalid_client_id"], |_| true,
-     "an app made or changed less than about 10 minutes ago may not work yet"),
-    (&["refused", "invalid_client:", "credential flow not enabled"], |_| true,
+    ("refused", "invalid_client_id", |_| true,
+     "the consumer key is not known at {host}: compare SF_CLIENT_ID with the app's (Setup > App Manager > the app > View > Manage Consumer Details), and make sure that the app is in the org that {host} leads to"),
+    ("refused", "invalid_grant|invalid_client_id", |c| c.unexplained() && !c.says("invalid password"),
+     "an app made or changed less than about 10 minutes ago may not work yet: wait, and try once more"),
+    ("refused", "invalid_client:", |c| c.says("flow not enabled"),
      "the flow is off: allow it in Setup > OAuth and OpenID Connect Settings > Allow Authorization Code and Credentials Flows, and in the app's own OAuth settings"),
-    (&["refused", "invalid_client: "], |c| !c.symptom.contains("flow not enabled"),
-     "the consumer secret is wrong or missing: compare SF_CLIENT_SECRET with the app's Consumer Secret in Setup"),
-    (&["refused", "unsupported_grant_type"], |c| c.login.is_some(),
-     "the request may have been changed on its way, e.g. by a proxy that turns a POST into a GET: try without the proxy"),
-    (&["refused", "unsupported_grant_type"], |c| c.flow(Flow::Password),
+    ("refused", "invalid_client:", |c| !c.says("flow not enabled") && c.has_secret(),
+     "the consumer secret is wrong: compare SF_CLIENT_SECRET with the app's (Setup > App Manager > the app > View > Manage Consumer Details)"),
+    ("refused", "invalid_client:", |c| !c.says("flow not enabled") && !c.has_secret(),
+     "no consumer secret was sent: set SF_CLIENT_SECRET (App::new), unless the app's \"Require Secret for Web Server Flow\" is switched off"),
+    ("refused", "unsupported_grant_type", |c| c.flow(Flow::Password),
      "the org or the app may no longer know this flow: use client credentials (SF_FLOW=client_credentials, App::client_credentials)"),
-    (&["refused", "invalid_request"], |_| true,
-     "{host} did not get the https POST that was sent, so something on the way (a proxy, say) may have changed it, or the app lacks a setting that the description names"),
-    (&["refused", "inactive_org"], |_| true,
+    ("refused", "unsupported_grant_type", |_| true,
+     "the request may have been changed on its way, e.g. by a proxy that turns a POST into a GET: try without the proxy"),
+    ("refused", "invalid_request", |_| true,
+     "{host} may not have got the https POST that was sent: try without the proxy if there is one, or see whether the description names a setting of the app"),
+    ("refused", "inactive_org", |_| true,
      "the org is locked, closed or expired: its administrator or Salesforce Support can tell"),
-    (&["refused", "rate_limit_exceeded"], |_| true,
+    ("refused", "rate_limit_exceeded", |_| true,
      "too many logins: Salesforce takes some 3600 an hour from one user, so keep the token (Login::resume, SF_ACCESS_TOKEN) instead of logging in each time"),
-    (&["refused", "invalid_app_access"], |_| true,
-     "the app is for pre-authorized users only: add the user's profile or a permission set to the app in Setup"),
-    (&["refused", "redirect_uri_mismatch"], |_| true,
+    ("refused", "invalid_app_access", |_| true,
+     "the app is for pre-authorized users only: add the user's profile or a permission set to it (Setup > Manage Connected Apps, or External Client App Manager, > the app)"),
+    ("refused", "redirect_uri_mismatch", |_| true,
      "SF_REDIRECT_URI must be one of the app's Callback URLs, character by character: compare them in Setup"),
-    (&["refused", "invalid_scope"], |_| true,
+    ("refused", "invalid_scope", |_| true,
      "give the app the scope \"Manage user data via APIs (api)\" in its OAuth settings"),
-    (&["refused", "retry your request"], |_| true,
-     "Salesforce asks to try again later, and three tries were not enough"),
-    (&["refused", "invalid_grant|inactive_user|invalid_app_access"], |c| c.login.is_some(),
+    ("refused", "invalid_grant", |c| c.unexplained() || c.says("ip restricted|login hours"),
      "only Setup > Login History (for one user: Setup > Users > the user > Login History) names the true cause"),
-    (&["refused", "invalid_grant|inactive_user|rate_limit"], |c| c.login.is_some() && !c.flow(Flow::ClientCredentials),
+    ("refused", "invalid_grant|inactive_user|rate_limit", |c| !c.flow(Flow::ClientCredentials) && (c.unexplained() || c.says("ip restricted|login hours|inactive")),
      "do not repeat the login in a loop: failed logins lock the user out, and more of them prolong the lock"),
-    (&["refused", "authentication failure|unsupported_grant_type"], |c| c.flow(Flow::Password),
+    ("refused", "invalid_grant|unsupported_grant_type", |c| c.any_guess(),
      "Salesforce has announced that it retires this flow (as of November 2026, on 20 February 2027): plan the move to client credentials"),
 
     // Refused requests.
-    (&["api", "invalid_session_id", "not valid for use with the rest api"], |_| true,
+    ("api", "invalid_session_id", |c| c.says("rest api"),
      "a policy keeps this session from the REST API, so logging in again does not help: the user's profile or permission set needs \"API Enabled\", and the app the scope \"Manage user data via APIs (api)\""),
-    (&["api", "invalid_session_id"], |c| !c.can_log_in && !c.symptom.contains("rest api"),
-     "the token has lapsed or was revoked, and this session holds no login to get another: log in again"),
-    (&["api", "invalid_session_id"], |c| c.can_log_in && !c.symptom.contains("rest api"),
-     "the token of a new login was rejected at once: the session's IP address may be locked (Setup > Session Settings), or the user may lack \"API Enabled\""),
-    (&["api", "expired_password"], |_| true,
+    ("api 401", "invalid_session_id", |c| !c.can_log_in && !c.says("rest api"),
+     "the token has lapsed, was revoked, or is for another instance, and this session holds no login to get another: get a new one (`sf-login --format env`, Login::token), or set the login's own SF_* variables too"),
+    ("api 401", "invalid_session_id", |c| c.can_log_in && !c.says("rest api"),
+     "the token of a new login was rejected at once: the org may lock sessions to an IP address (Setup > Session Settings), or the user may lack \"API Enabled\""),
+    ("api", "expired_password", |_| true,
      "the user must set a new password in a browser first; that also mails a new security token"),
-    (&["api", "invalid_auth_header"], |_| true,
+    ("api", "invalid_auth_header", |_| true,
      "something on the way, e.g. a proxy, may have changed the Authorization header: try without the proxy"),
-    (&["api", "request_limit_exceeded"], |_| true,
-     "the org's API requests for these 24 hours, or those at one time, are used up: see Setup > Company Information, and `sf-login get limits`"),
-    (&["api", "api_disabled_for_org|api_currently_disabled"], |_| true,
+    ("api", "request_limit_exceeded", |_| true,
+     "the org's API requests for these 24 hours, or those at one time, are used up: Setup > Company Information shows them, and `sf-login get limits` while some are left"),
+    ("api", "api_disabled_for_org|api_currently_disabled", |_| true,
      "the org's edition has no API, or the user's profile or permission set lacks \"API Enabled\""),
-    (&["api", "malformed_query"], |_| true,
+    ("api", "malformed_query", |_| true,
      "the SOQL has a mistake where the message points: quote values with soql_quote, and name fields one by one (there is no *)"),
-    (&["api", "invalid_field"], |_| true,
+    ("api", "invalid_field:", |_| true,
      "the field does not exist, is misspelt (custom ones end in __c), or is hidden from this user by field-level security"),
-    (&["api", "invalid_type"], |_| true,
+    ("api", "invalid_field_for_insert_update", |_| true,
+     "the field cannot be written, at least not by this user: leave it out of the body"),
+    ("api", "invalid_type:", |_| true,
      "the object does not exist, is misspelt (custom ones end in __c), or is hidden from this user"),
-    (&["api", "malformed_id"], |_| true,
+    ("api", "malformed_id:", |_| true,
      "an id has 15 or 18 letters and digits, and begins with its object's three"),
-    (&["api", "not_found"], |_| true,
-     "the path or the record does not exist, or is hidden from this user: relative paths begin below /services/data/vNN.N/, others with a /"),
-    (&["api", "url_not_reset"], |_| true,
+    ("api", "not_found:", |_| true,
+     "the path or the record does not exist, or is hidden from this user; relative paths begin below /services/data/vNN.N/, others with a /, and `sf-login get /services/data/` lists the API versions"),
+    ("api", "url_not_reset", |_| true,
      "the request went to a login host: set SF_ORG_INSTANCE_URL to the instance_url that came with the token"),
-    (&["api 300"], |_| true,
+    ("api 300", "", |_| true,
      "an external id should be unique: mark its field as unique, or ask for one of the records by its id"),
-    (&["api 410|unexpected 410"], |_| true,
+    ("api 410|unexpected 410", "", |_| true,
      "Salesforce no longer serves this API version: use 31.0 or later (SF_ORG_API_VERSION, Session::api_version)"),
-    (&["api 414|api 431|unexpected 414|unexpected 431"], |_| true,
+    ("api 414|api 431|unexpected 414|unexpected 431", "", |_| true,
      "the request's URL is too long: shorten the SOQL, e.g. by fewer ids in IN (...) and several queries"),
-    (&["api 502|api 503|api 504|server_unavailable"], |_| true,
+    ("api", "api 502|api 503|api 504|server_unavailable", |_| true,
      "Salesforce is unavailable for the moment: https://status.salesforce.com tells, try again later"),
-    (&["api", "invalid_token|unsupported_token_type"], |_| true,
+    ("api", "invalid_token|unsupported_token_type", |_| true,
      "the token is not one that can be revoked here: check that SF_ORG_INSTANCE_URL is the instance that SF_ACCESS_TOKEN is for"),
+    ("refused|api", "retry your request", |_| true,
+     "Salesforce asks to try again later, and the tries that the timeout allowed were not enough"),
 
     // Replies that are not Salesforce's usual ones.
-    (&["unexpected", "bad_oauth_token"], |_| true,
+    ("unexpected", "bad_oauth_token", |_| true,
      "the token has lapsed, is revoked, or is for another org: log in again"),
-    (&["unexpected", "html page titled", "maintenance"], |_| true,
+    ("unexpected", "maintenance", |c| c.says("html page"),
      "Salesforce is in maintenance: https://status.salesforce.com tells until when"),
-    (&["unexpected", "html page", "no longer exists"], |_| true,
-     "{host} has nothing at this path: check the host, and the site's path if there is one, in SF_LOGIN_URL or SF_ORG_INSTANCE_URL"),
-    (&["unexpected 420"], |_| true,
+    ("unexpected", "no longer exists", |c| c.says("html page") && c.login.is_some(),
+     "{host} has nothing at this path: check SF_LOGIN_URL, the site's path in it included"),
+    ("unexpected", "no longer exists", |c| c.says("html page") && c.login.is_none(),
+     "{host} has nothing at this path: relative paths begin below /services/data/vNN.N/, others with a /"),
+    ("unexpected 420", "", |_| true,
      "there is no org behind {host}: a scratch org or sandbox may have expired, or not be ready yet"),
-    (&["unexpected 200", "html page"], |c| c.flow(Flow::CodeCredentials),
-     "the site showed its login page: allow the flow in Setup > OAuth and OpenID Connect Settings > Allow Authorization Code and Credentials Flows, in the app, and in the site's Login & Registration settings, and check that SF_LOGIN_URL has the site's path"),
-    (&["unexpected 200", "html page"], |c| !c.flow(Flow::CodeCredentials),
+    ("unexpected 200", "html page", |c| c.flow(Flow::CodeCredentials) && !c.says("maintenance|no longer exists"),
+     "the site probably showed its login page, which it does where the flow is off: allow it in Setup > OAuth and OpenID Connect Settings > Allow Authorization Code and Credentials Flows, in the app, and in the site's Login & Registration settings, and check that SF_LOGIN_URL has the site's path"),
+    ("unexpected 200", "html page", |c| !c.flow(Flow::CodeCredentials) && !c.says("maintenance|no longer exists"),
      "{host} showed a web page, perhaps a login page: check that it is Salesforce's API host, e.g. https://ACME.my.salesforce.com, and that no proxy or network login stands between"),
-    (&["unexpected 404", "html page|empty|text"], |c| c.login.is_some(),
-     "{host} may not be a Salesforce login host: write e.g. https://ACME.my.salesforce.com in SF_LOGIN_URL"),
-    (&["unexpected 502|unexpected 503|unexpected 504"], |_| true,
+    ("unexpected 40|unexpected 500", "html page", |c| !c.says("maintenance|no longer exists"),
+     "{host} answered with a web page: a proxy, web filter or network login may stand between, or {host} is not Salesforce's API host"),
+    ("unexpected 2|unexpected 404", "empty|text that is not|another shape|is missing|is not a string|larger than", |c| c.login.is_some(),
+     "{host} may not be Salesforce's, or something between has changed its reply: check SF_LOGIN_URL, and the proxy if there is one"),
+    ("unexpected 502|unexpected 503|unexpected 504", "", |c| !c.says("maintenance"),
      "Salesforce, or a proxy before it, is unavailable for the moment: https://status.salesforce.com tells, try again later"),
-    (&["unexpected 429"], |_| true,
+    ("unexpected 429|api 429|refused 429", "", |_| true,
      "too many requests: wait before the next one"),
-    (&["unexpected", "a redirect to"], |_| true,
-     "credentials and tokens do not follow redirects: if you trust the host named above, write it in SF_LOGIN_URL (for a token, in SF_ORG_INSTANCE_URL)"),
-    (&["unexpected", "a redirect within|a redirect that names"], |_| true,
+    ("unexpected", "a redirect to", |c| c.at_callback(),
+     "the site redirects to another address than SF_REDIRECT_URI, so no code was read from it: write SF_REDIRECT_URI exactly as the app's Callback URL is in Setup"),
+    ("unexpected", "a redirect to", |c| !c.at_callback() && c.login.is_some(),
+     "credentials do not follow redirects: if you trust the host named above, write it in SF_LOGIN_URL"),
+    ("unexpected", "a redirect to", |c| c.login.is_none(),
+     "tokens do not follow redirects: if the host named above is the org's instance, write it in SF_ORG_INSTANCE_URL"),
+    ("unexpected", "a redirect within|a redirect that names", |_| true,
      "credentials and tokens do not follow redirects: check the path, and that {host} is Salesforce's API host"),
-    (&["unexpected", "does not fit the type|json without the field"], |c| c.login.is_none(),
+    ("unexpected", "sfdc_community_url names", |_| true,
+     "if you trust that host, write the site's address there in SF_LOGIN_URL"),
+    ("unexpected", "no code in it", |_| true,
+     "see that the app allows the Authorization Code and Credentials Flow, and that SF_REDIRECT_URI is one of its Callback URLs"),
+    ("unexpected", "does not fit the type|json without the field", |c| c.login.is_none(),
      "compare the type with the reply itself, which `sf-login get PATH` prints; a field that can be null wants an Option"),
-    (&["unexpected", "new login arrived"], |_| true,
+    ("unexpected", "new login arrived", |_| true,
      "the token and the login settings belong to different orgs or users: unset one of them"),
-    (&["unexpected", "is http, which"], |_| true,
-     "the reply names an instance without https, which Salesforce does not do: something on the way may have changed it"),
-    (&["unexpected", "larger than"], |_| true,
+    ("unexpected", "instance_url is http", |_| true,
+     "Salesforce names its instances with https, so something on the way may have changed the reply: check SF_LOGIN_URL, and the proxy if there is one"),
+    ("unexpected", "larger than", |c| c.login.is_none(),
      "ask for less at a time; in a program, Session::run gives replies of any size as a stream"),
+    ("unexpected", "cut off", |c| c.login.is_some(),
+     "the network, or a proxy, cut the reply or changed it: try again"),
+    ("unexpected", "cut off", |c| c.login.is_none(),
+     "the network, or a proxy, cut the reply or changed it: try again, but if it was a write, look first whether it was done"),
 
     // No reply.
-    (&["transport", "through the proxy", "407"], |_| true,
+    ("transport", "answered 407", |_| true,
      "the proxy wants a name and a password: write HTTPS_PROXY=http://user:password@host:port, percent-encoded"),
-    (&["transport", "through the proxy"], |c| !c.symptom.contains("407"),
+    ("transport", "answered 403|answered 405", |_| true,
+     "the proxy does not let this machine reach {host}: ask whoever runs it"),
+    ("transport", "answered 502|answered 503|answered 504", |_| true,
+     "the proxy cannot reach {host}: check {host} for a typing error, then ask whoever runs the proxy"),
+    ("transport", "through the proxy", |c| !c.says("answered|tls"),
      "the proxy is named by HTTPS_PROXY or ALL_PROXY, or by the program's agent: check it, or add {host} to NO_PROXY to go without it"),
-    (&["transport", "name was not found"], |c| !c.symptom.contains("proxy"),
-     "check {host} for a typing error, and this machine's network and DNS; a My Domain that was renamed stops resolving"),
-    (&["transport", "connection was refused"], |c| !c.symptom.contains("proxy"),
+    ("transport", "name was not found", |c| !c.says("proxy"),
+     "check {host} for a typing error, then this machine's network and DNS; the org may also have renamed its My Domain"),
+    ("transport", "connection was refused", |c| !c.says("proxy"),
      "nothing listens there, or a firewall refuses: if this network reaches the internet by a proxy, set HTTPS_PROXY"),
-    (&["transport", "could not connect within|name was not resolved"], |c| !c.symptom.contains("proxy"),
-     "the network drops the connection, as firewalls do: if this network reaches the internet by a proxy, set HTTPS_PROXY"),
-    (&["transport", "certificate", "expired"], |_| true,
+    ("transport", "unreachable|no route", |c| !c.says("proxy"),
+     "this machine has no way to {host}: check its network, and if it reaches the internet by a proxy, set HTTPS_PROXY"),
+    ("transport", "name was not resolved", |c| !c.says("proxy"),
+     "this machine's DNS does not answer: check its network; where a proxy resolves names, set HTTPS_PROXY"),
+    ("transport", "could not connect within", |c| !c.says("proxy"),
+     "the network may drop the connection, as firewalls do: if this network reaches the internet by a proxy, set HTTPS_PROXY"),
+    ("transport", "certificate", |c| c.says("expired"),
      "{host}'s certificate has expired, or this machine's clock is ahead: compare `date -u` with the true time"),
-    (&["transport", "certificate", "not valid yet|not yet valid"], |_| true,
+    ("transport", "certificate", |c| c.says("not valid yet|not yet valid"),
      "{host}'s certificate is not valid yet, so this machine's clock is probably behind: compare `date -u` with the true time"),
-    (&["transport", "certificate", "not valid for name|hostname mismatch|doesn't match"], |_| true,
+    ("transport", "certificate", |c| c.says("not valid for name|hostname mismatch|doesn't match"),
      "the server that answered is not {host}: check the host for a typing error, and whether a proxy or network login stands between"),
-    (&["transport", "certificate", "unknownissuer|unknown issuer|self-signed|self signed|unable to get local issuer"], |_| true,
+    ("transport", "certificate", |c| c.says("unknownissuer|self-signed|self signed|unable to get local issuer"),
      "the certificate is from an authority that is not trusted here, probably a company proxy's own: set SSL_CERT_FILE to a PEM file with that authority's certificate, or build with the feature platform-verifier"),
-    (&["transport", "handshake"], |_| true,
-     "the TLS handshake broke off: the port may not be https, or a firewall may cut it"),
-    (&["transport", "no complete reply|nothing came"], |_| true,
+    ("transport", "handshake|corrupt message|alert|before the request", |c| !c.says("certificate"),
+     "TLS could not be agreed on: the port may not be https, or a firewall may cut it"),
+    ("transport", "no complete reply|nothing came|another thread", |_| true,
      "the host was reached but did not answer in time: try again later, or allow more time with Login::timeout or Session::timeout"),
-    (&["transport", "broke off"], |_| true,
-     "the network or the server cut the exchange: a write may have been done or not, so look before repeating it"),
-    (&["transport", "not an http reply"], |_| true,
+    ("transport", "broke off", |c| c.login.is_some() && !c.says("before the request|handshake"),
+     "the network or the server cut the exchange: try again later; if it stays so, a firewall or proxy may be cutting it"),
+    ("transport", "broke off", |c| c.login.is_none() && !c.says("before the request|handshake"),
+     "the network or the server cut the exchange: if it was a write, it may have been done or not, so look before repeating it"),
+    ("transport", "not an http reply", |_| true,
      "{host} does not speak HTTP there: check the port"),
 ];
 
 fn hints(case: &Case<'_>) -> Vec<String> {
-    let holds = |(words, when, _): &&Hint| {
-        let shows = |word: &&str| word.split('|').any(|word| case.symptom.contains(word));
-        words.iter().all(shows) && when(case)
+    let fits = |(kinds, words, when, _): &&Hint| {
+        kinds.split('|').any(|kind| case.symptom.starts_with(kind)) && case.says(words) && when(case)
     };
     let user = printable(case.username());
-    let fill = |(_, _, say): &Hint| say.replace("{host}", case.host).replace("{user}", &user);
-    HINTS.iter().filter(holds).map(fill).collect()
+    let fill = |(.., say): &Hint| say.replace("{host}", case.host).replace("{user}", &user);
+    HINTS.iter().filter(fits).map(fill).collect()
 }
 
 #[cfg(doctest)]

@@ -3,10 +3,11 @@
 use std::env;
 use std::io::{self, BufWriter, IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde_json::value::RawValue;
-use sf_login::ureq::http::Request;
+use sf_login::ureq::http::{Request, StatusCode};
 use sf_login::{ErrorKind, Login, Session, Token};
 
 const HELP: &str = "\
@@ -30,35 +31,41 @@ SF_PASSWORD. Secrets are never taken from the command line.
 
 examples
   username-password flow (being retired by Salesforce)
-    export SF_CLIENT_ID=3MVG9... SF_CLIENT_SECRET=1955... SF_USERNAME=ada@example.com
+    export SF_CLIENT_ID=3MVG9... SF_CLIENT_SECRET=1955...
+    export SF_USERNAME=ada@example.com
     read -rs SF_PASSWORD && export SF_PASSWORD
     sf-login
   client credentials flow
-    export SF_FLOW=client_credentials SF_LOGIN_URL=https://ACME.my.salesforce.com
+    export SF_FLOW=client_credentials
+    export SF_LOGIN_URL=https://ACME.my.salesforce.com
     export SF_CLIENT_ID=3MVG9... SF_CLIENT_SECRET=1955...
     out=$(sf-login --format env) && eval \"$out\"
   Experience Cloud users
-    export SF_FLOW=code_credentials SF_LOGIN_URL=https://ACME.my.site.com/customers
-    export SF_CLIENT_ID=3MVG9... SF_REDIRECT_URI=https://app.example.com/callback
+    export SF_FLOW=code_credentials
+    export SF_LOGIN_URL=https://ACME.my.site.com/customers
+    export SF_CLIENT_ID=3MVG9...
+    export SF_REDIRECT_URI=https://app.example.com/callback
     export SF_USERNAME=grace@example.com
     sf-login --password-stdin < password.txt
   with a token, or after any of these
     sf-login query 'SELECT Id, Name FROM Account' | jq -r .Name
 
 variables (an empty one is unset)
-  SF_FLOW              password (the default), client_credentials, code_credentials
+  SF_FLOW              password (the default), client_credentials or
+                       code_credentials
   SF_CLIENT_ID         the app's consumer key
   SF_CLIENT_SECRET     the app's consumer secret
   SF_USERNAME          the user, in the flows that have one
   SF_PASSWORD          the user's password
   SF_SECURITY_TOKEN    appended to the password, in the password flow
-  SF_LOGIN_URL         default https://login.salesforce.com; test.salesforce.com for
-                       sandboxes, the org's My Domain, or the site's address
+  SF_LOGIN_URL         default https://login.salesforce.com; for sandboxes
+                       https://test.salesforce.com; else the org's My Domain, or
+                       the site's address
   SF_REDIRECT_URI      one of the app's callback URLs, for code_credentials
-  SF_ACCESS_TOKEN      with SF_ORG_INSTANCE_URL: a token to use instead of logging in
+  SF_ACCESS_TOKEN      a token to use instead of logging in; goes with the next
   SF_ORG_INSTANCE_URL  the instance that SF_ACCESS_TOKEN is for
   SF_ORG_API_VERSION   default v66.0
-  SSL_CERT_FILE        PEM file of the authorities to trust, instead of those built in
+  SSL_CERT_FILE        PEM file of authorities that replace the built-in ones
   HTTPS_PROXY, ALL_PROXY, NO_PROXY
 
 exit codes
@@ -126,9 +133,7 @@ fn run(command: Command) -> anyhow::Result<()> {
 fn log_in(format: Format, password_stdin: bool) -> anyhow::Result<()> {
     let login = if password_stdin { Login::from_env_with_password(password()?)? } else { Login::from_env()? };
     let token = login.token()?;
-    if io::stderr().is_terminal() {
-        eprintln!("sf-login: logged in to {} ({login})", token.instance_url());
-    }
+    announce(&token, &login);
     print(formatted(&token, format)?.as_bytes())
 }
 
@@ -146,13 +151,24 @@ fn formatted(token: &Token, format: Format) -> anyhow::Result<String> {
     })
 }
 
+/// How long the body of a resource may take: the library leaves this to its caller.
+const LONGEST_GET: Duration = Duration::from_secs(30 * 60);
+
 fn get(path: &str) -> anyhow::Result<()> {
-    let session = Session::from_env()?;
+    let session = session()?;
     let request = Request::get(session.url(path)?).header("Accept", "*/*").body("")?;
-    let mut body = session.run(request)?.into_body().into_reader();
+    let reply = session.run(request)?;
+    if reply.status() == StatusCode::NO_CONTENT {
+        return Ok(());
+    }
+    let deadline = Instant::now() + LONGEST_GET;
+    let mut body = reply.into_body().into_reader();
     let mut out = io::stdout().lock();
     let mut buffer = vec![0; 64 * 1024];
     loop {
+        if Instant::now() > deadline {
+            bail!("the reply did not end within {} minutes", LONGEST_GET.as_secs() / 60);
+        }
         let n = body.read(&mut buffer).context("the reply broke off")?;
         if n == 0 {
             return out.flush().context(STDOUT);
@@ -162,10 +178,12 @@ fn get(path: &str) -> anyhow::Result<()> {
 }
 
 fn query(soql: &str) -> anyhow::Result<()> {
-    let session = Session::from_env()?;
+    let session = session()?;
     let mut records = session.query::<Box<RawValue>>(soql);
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut progress = Progress { shown: io::stderr().is_terminal(), given: 0 };
+    // Between the records, it would be noise.
+    let shown = io::stderr().is_terminal() && !io::stdout().is_terminal();
+    let mut progress = Progress { shown, given: 0 };
     loop {
         if records.size_hint().0 == 0 {
             // The next page may take a while, so what has come goes out.
@@ -217,6 +235,22 @@ fn grouped(n: u64) -> String {
     groups.join(",")
 }
 
+/// The session of the environment; a login says who and where, on a terminal.
+fn session() -> anyhow::Result<Session> {
+    let session = Session::from_env()?;
+    let logged_in = env::var_os("SF_ACCESS_TOKEN").is_none_or(|token| token.is_empty());
+    if logged_in {
+        announce(&session.token(), &Login::from_env()?);
+    }
+    Ok(session)
+}
+
+fn announce(token: &Token, login: &Login) {
+    if io::stderr().is_terminal() {
+        eprintln!("sf-login: logged in to {} ({login})", token.instance_url());
+    }
+}
+
 /// The session of the token in the environment: `revoke` must never log in.
 fn kept_session() -> anyhow::Result<Session> {
     match env::var_os("SF_ACCESS_TOKEN") {
@@ -228,11 +262,15 @@ fn kept_session() -> anyhow::Result<Session> {
 /// The first line of standard input, without its line end and without a byte order mark.
 fn password() -> anyhow::Result<String> {
     /// Far more than any password.
-    const LONGEST: u64 = 64 * 1024;
+    const LONGEST: usize = 64 * 1024;
     let mut line = Vec::new();
-    for byte in io::stdin().lock().take(LONGEST).bytes() {
+    for byte in io::stdin().lock().bytes() {
         match byte.context("standard input cannot be read")? {
             b'\n' => break,
+            // Cut off, it would be a wrong one, and wrong ones lock the user out.
+            _ if line.len() == LONGEST => {
+                bail!(Usage("--password-stdin got more than a password".to_owned()));
+            }
             byte => line.push(byte),
         }
     }
@@ -262,8 +300,11 @@ fn parse() -> anyhow::Result<Command> {
         }
     }
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // Wherever it stands: who asks a command for help must not cause a login.
+    if words.iter().any(|word| matches!(*word, "-h" | "--help")) {
+        return Ok(Command::Print(HELP.to_owned()));
+    }
     match words[..] {
-        ["-h" | "--help"] => return Ok(Command::Print(HELP.to_owned())),
         ["-V" | "--version"] => {
             return Ok(Command::Print(concat!("sf-login ", env!("CARGO_PKG_VERSION"), "\n").to_owned()));
         }
@@ -294,8 +335,12 @@ fn parse() -> anyhow::Result<Command> {
                 }
             }
             ("--password-stdin", None) => password_stdin = true,
+            ("--password-stdin", Some(_)) => bail!(Usage("--password-stdin takes no value".to_owned())),
             // Only an option's own name is shown: what else stands here may be a secret.
-            (option, _) if option.starts_with('-') => bail!(Usage(format!("no option {option}"))),
+            (option, _) if option.starts_with("--") => bail!(Usage(format!("no option {option}"))),
+            (option, _) if option.starts_with('-') => {
+                bail!(Usage(format!("no option {}", option.get(..2).unwrap_or("-"))))
+            }
             _ => bail!(Usage("no such command".to_owned())),
         }
     }
