@@ -1722,6 +1722,8 @@ struct Page<T> {
 
 impl<T: DeserializeOwned> Records<'_, T> {
     fn turn_page(&mut self, url: String) -> Result<(), Error> {
+        // What the last page took is given back before the next one comes.
+        self.page = Vec::new().into_iter();
         let reply = self.session.fetch(Method::GET, url.clone(), None)?;
         let text = reply.text()?;
         if shows_subqueries::<T>() && has_unfinished_subquery(text) {
@@ -2195,15 +2197,14 @@ impl Client {
         // A body that nobody has read yet cannot have been sent. Without one, only an error that
         // belongs to connecting tells as much.
         let unread = matches!(ask.body, Some([_, ..])) && !read.get();
-        let (cause, connecting, passing) = why(&error, deadline, unread);
+        let (cause, fault) = why(&error, deadline, unread);
         let cause = match proxy {
-            Some(proxy) if connecting => {
+            Some(proxy) if !matches!(fault, Some(Fault::BrokeOff)) => {
                 format!("through the proxy {}:{}: {cause}", proxy.host(), proxy.port())
             }
             _ => cause,
         };
-        let fault = if unread || connecting && !read.get() { Fault::NotSent } else { Fault::BrokeOff };
-        Err(transport(host, cause, passing.then_some(fault)))
+        Err(transport(host, cause, fault))
     }
 
     fn run(
@@ -2289,74 +2290,54 @@ fn env_proxy() -> Result<Option<ureq::Proxy>, Error> {
     Ok(None)
 }
 
-/// An error of ureq's in words; whether it belongs to connecting; and whether it may pass by itself.
-fn why(error: &ureq::Error, deadline: &Deadline, unread: bool) -> (String, bool, bool) {
+/// An error of ureq's in words, and its fault; none where asking again would change nothing.
+fn why(error: &ureq::Error, deadline: &Deadline, unread: bool) -> (String, Option<Fault>) {
+    use std::io::ErrorKind as Io;
     use ureq::Timeout::{Connect, PerRead, Resolve};
+
     let text = printable(error.to_string().trim_start_matches("io: "));
     let lower = text.to_lowercase();
+    let says = |words: &str| lower.contains(words);
     let within = |timeout: Duration| format!("{} s", timeout.as_secs_f64());
-    let connect = CONNECT_TIMEOUT.min(deadline.timeout);
+    let (timeout, connect) = (within(deadline.timeout), within(CONNECT_TIMEOUT.min(deadline.timeout)));
+    let (not_sent, broke_off) = (Some(Fault::NotSent), Some(Fault::BrokeOff));
     match error {
-        ureq::Error::Timeout(Resolve) => {
-            let cause = format!("the name was not resolved within {}", within(connect));
-            (cause, true, true)
-        }
-        ureq::Error::Timeout(Connect) => {
-            let cause = format!("could not connect within {}", within(connect));
-            (cause, true, true)
-        }
-        ureq::Error::Timeout(PerRead) => {
-            let cause = format!("nothing came for {}", within(deadline.timeout));
-            (cause, false, true)
-        }
-        ureq::Error::Timeout(_) if unread => {
-            (format!("could not connect within {}", within(deadline.timeout)), true, true)
-        }
-        ureq::Error::Timeout(_) => {
-            let cause = format!("no complete reply within {}", within(deadline.timeout));
-            (cause, false, true)
-        }
-        // A wrong password for the proxy can be locked out too.
-        ureq::Error::ConnectProxyFailed(_) => match lower.rsplit_once(" responded ") {
-            Some((_, status)) => {
-                let status = status.split('/').next().unwrap_or_default();
-                (format!("it answered {status} to CONNECT"), true, status != "407")
+        ureq::Error::Timeout(Resolve) => (format!("the name was not resolved within {connect}"), not_sent),
+        ureq::Error::Timeout(Connect) => (format!("could not connect within {connect}"), not_sent),
+        ureq::Error::Timeout(_) if unread => (format!("could not connect within {timeout}"), not_sent),
+        ureq::Error::Timeout(PerRead) => (format!("nothing came for {timeout}"), broke_off),
+        ureq::Error::Timeout(_) => (format!("no complete reply within {timeout}"), broke_off),
+        ureq::Error::ConnectProxyFailed(_) => {
+            let answer = lower.rsplit_once(" responded ").and_then(|(_, status)| status.split('/').next());
+            match answer {
+                // A wrong password can lock out there as well.
+                Some("407") => ("it answered 407 to CONNECT".to_owned(), None),
+                Some(status) => (format!("it answered {status} to CONNECT"), not_sent),
+                None => (text, not_sent),
             }
-            None => (text, true, true),
-        },
-        // A certificate does not become a better one by being asked for again.
-        // Nor does a person read its times, which rustls gives in seconds since 1970.
-        _ if lower.contains("certificate") => {
-            let text = text.split(": verification time").next().unwrap_or_default();
-            (format!("TLS: {text}"), true, false)
         }
-        _ if lower.contains("handshake") => (format!("TLS: {text}"), true, true),
-        _ if lower.contains("corrupt message") || lower.contains("alert") => {
-            (format!("TLS: {text}"), true, false)
+        _ if says("certificate") => {
+            // rustls goes on with times in seconds since 1970, which nobody reads.
+            (format!("TLS: {}", text.split(": verification time").next().unwrap_or_default()), None)
         }
-        ureq::Error::HostNotFound => ("the host name was not found".to_owned(), true, true),
-        _ if lower.contains("lookup address") => ("the host name was not found".to_owned(), true, true),
+        _ if says("corrupt message") || says("alert") => (format!("TLS: {text}"), None),
+        _ if says("handshake") => (format!("TLS: {text}"), not_sent),
+        ureq::Error::HostNotFound => ("the host name was not found".to_owned(), not_sent),
+        _ if says("lookup address") => ("the host name was not found".to_owned(), not_sent),
+        ureq::Error::Protocol(_) => (format!("not an HTTP reply ({text})"), broke_off),
         ureq::Error::Io(io) => match io.kind() {
-            std::io::ErrorKind::ConnectionRefused => ("the connection was refused".to_owned(), true, true),
-            std::io::ErrorKind::HostUnreachable
-            | std::io::ErrorKind::NetworkUnreachable
-            | std::io::ErrorKind::AddrNotAvailable => (text, true, true),
-            std::io::ErrorKind::UnexpectedEof
-            | std::io::ErrorKind::ConnectionReset
-            | std::io::ErrorKind::ConnectionAborted
-            | std::io::ErrorKind::BrokenPipe
-                if unread =>
-            {
-                ("the connection broke off before the request was sent".to_owned(), true, true)
+            Io::ConnectionRefused => ("the connection was refused".to_owned(), not_sent),
+            Io::HostUnreachable | Io::NetworkUnreachable | Io::AddrNotAvailable => (text, not_sent),
+            Io::UnexpectedEof | Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe => {
+                if unread {
+                    ("the connection broke off before the request was sent".to_owned(), not_sent)
+                } else {
+                    ("the connection broke off".to_owned(), broke_off)
+                }
             }
-            std::io::ErrorKind::UnexpectedEof
-            | std::io::ErrorKind::ConnectionReset
-            | std::io::ErrorKind::ConnectionAborted
-            | std::io::ErrorKind::BrokenPipe => ("the connection broke off".to_owned(), false, true),
-            _ => (text, false, true),
+            _ => (text, if unread { not_sent } else { broke_off }),
         },
-        ureq::Error::Protocol(_) => (format!("not an HTTP reply ({text})"), false, true),
-        _ => (text, false, true),
+        _ => (text, if unread { not_sent } else { broke_off }),
     }
 }
 
@@ -2998,7 +2979,7 @@ const HINTS: &[Hint] = &[
     ("api", "invalid_type:", |_| true,
      "the object does not exist, is misspelt (custom ones end in __c), or is hidden from this user"),
     ("api", "malformed_id:", |_| true,
-     "an id has 15 or 18 letters and digits, and begins with its object's three"),
+     "an id has 15 or 18 letters and digits, and begins with its object's three, e.g. 001 for an Account"),
     ("api", "not_found:", |_| true,
      "the path or the record does not exist, or is hidden from this user; relative paths begin below /services/data/vNN.N/, others with a /, and `sf-login get /services/data/` lists the API versions"),
     ("api", "url_not_reset", |_| true,
@@ -3008,7 +2989,7 @@ const HINTS: &[Hint] = &[
     ("api 410|unexpected 410", "", |_| true,
      "Salesforce no longer serves this API version: use 31.0 or later (SF_ORG_API_VERSION, Session::api_version)"),
     ("api 414|api 431|unexpected 414|unexpected 431", "", |_| true,
-     "the request's URL is too long: shorten the SOQL, e.g. by fewer ids in IN (...) and several queries"),
+     "the request's URL, or its headers, are too long: shorten the SOQL, e.g. by fewer ids in IN (...) and several queries"),
     ("api", "api 502|api 503|api 504|server_unavailable", |_| true,
      "Salesforce is unavailable for the moment: https://status.salesforce.com tells, try again later"),
     ("api", "invalid_token|unsupported_token_type", |_| true,
@@ -3042,7 +3023,7 @@ const HINTS: &[Hint] = &[
     ("unexpected", "a redirect to", |c| c.at_callback(),
      "the site redirects to another address than SF_REDIRECT_URI, so no code was read from it: write SF_REDIRECT_URI exactly as the app's Callback URL is in Setup"),
     ("unexpected", "a redirect to", |c| !c.at_callback() && c.login.is_some(),
-     "credentials do not follow redirects: if you trust the host named above, write it in SF_LOGIN_URL"),
+     "credentials do not follow redirects: if you trust the host named above, write it (for a site, its address there) in SF_LOGIN_URL"),
     ("unexpected", "a redirect to", |c| c.login.is_none(),
      "tokens do not follow redirects: if the host named above is the org's instance, write it in SF_ORG_INSTANCE_URL"),
     ("unexpected", "a redirect within|a redirect that names", |_| true,
@@ -3088,7 +3069,7 @@ const HINTS: &[Hint] = &[
     ("transport", "certificate", |c| c.says("not valid yet|not yet valid"),
      "{host}'s certificate is not valid yet, so this machine's clock is probably behind: compare `date -u` with the true time"),
     ("transport", "certificate", |c| c.says("not valid for name|hostname mismatch|doesn't match"),
-     "the server that answered is not {host}: check the host for a typing error, and whether a proxy or network login stands between"),
+     "the server that answered cannot prove that it is {host}: check the host for a typing error, and whether a proxy or network login stands between"),
     ("transport", "certificate", |c| c.says("unknownissuer|self-signed|self signed|unable to get local issuer"),
      "the certificate is from an authority that is not trusted here, probably a company proxy's own: set SSL_CERT_FILE to a PEM file with that authority's certificate, or build with the feature platform-verifier"),
     ("transport", "handshake|corrupt message|alert|before the request", |c| !c.says("certificate"),
