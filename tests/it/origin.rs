@@ -1,0 +1,409 @@
+//! Where the token goes: to the instance's own origin, and nowhere else.
+
+use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, REDIRECT_URI, SITE_PASSWORD, SITE_USERNAME};
+use serde_json::{Value, json};
+use sf_login::ureq::http;
+use sf_login::{App, Error, ErrorKind, Session, Token};
+
+use crate::session::{OLD, expired, host, kept, only_request, token};
+use crate::support::{agent, headline, login, shown};
+
+const SOQL: &str = "SELECT Id FROM Account";
+
+#[test]
+fn paths_go_where_one_expects() {
+    let org = Org::start();
+    org.always("/", Answer::json(200, r#"{"done":true,"records":[]}"#));
+    let session = kept(&org);
+    let port = org.addr().port();
+    for (path, wanted) in [
+        ("limits".to_owned(), "/services/data/v66.0/limits"),
+        ("sobjects/Account/describe".to_owned(), "/services/data/v66.0/sobjects/Account/describe"),
+        (
+            "sobjects/Account/001?fields=Id,Name".to_owned(),
+            "/services/data/v66.0/sobjects/Account/001?fields=Id,Name",
+        ),
+        (String::new(), "/services/data/v66.0/"),
+        ("a:b@c".to_owned(), "/services/data/v66.0/a:b@c"),
+        ("@elsewhere.example/".to_owned(), "/services/data/v66.0/@elsewhere.example/"),
+        (":80/".to_owned(), "/services/data/v66.0/:80/"),
+        ("q?u=https://elsewhere.example/".to_owned(), "/services/data/v66.0/q?u=https://elsewhere.example/"),
+        ("/".to_owned(), "/"),
+        ("/services/apexrest/echo".to_owned(), "/services/apexrest/echo"),
+        ("/services/data/v60.0/limits".to_owned(), "/services/data/v60.0/limits"),
+        ("/id/00D/005".to_owned(), "/id/00D/005"),
+        ("/@elsewhere.example/".to_owned(), "/@elsewhere.example/"),
+        ("/a//b".to_owned(), "/a//b"),
+        ("/r?u=https://elsewhere.example/".to_owned(), "/r?u=https://elsewhere.example/"),
+        (format!("{}/services/data/", org.url()), "/services/data/"),
+        (format!("HTTP://127.0.0.1:{port}/services/data/?x=1"), "/services/data/?x=1"),
+    ] {
+        assert_eq!(session.url(&path).unwrap(), format!("{}{wanted}", org.url()), "{path}");
+        session.get::<Value>(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let sent = only_request(&org);
+        let query = if sent.query.is_empty() { String::new() } else { format!("?{}", sent.query) };
+        assert_eq!(format!("{}{query}", sent.path), wanted, "{path}");
+        assert_eq!(
+            (sent.host(), sent.header("authorization")),
+            (host(&org), Some(&*format!("Bearer {OLD}")))
+        );
+    }
+    for path in [org.url(), format!("{}?x=1", org.url())] {
+        session.get::<Value>(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert_eq!(only_request(&org).path, "/", "{path}");
+    }
+}
+
+#[test]
+fn a_usual_port_and_the_case_of_a_host_do_not_make_another_origin() {
+    let session = Session::new(Token::new(OLD, "https://ACME.my.salesforce.com:443/").unwrap()).unwrap();
+    assert_eq!(session.token().instance_url(), "https://acme.my.salesforce.com");
+    for path in [
+        "https://acme.my.salesforce.com/x",
+        "https://acme.my.salesforce.com:443/x",
+        "HTTPS://Acme.My.Salesforce.com/x",
+        "/x",
+    ] {
+        assert_eq!(session.url(path).unwrap(), "https://acme.my.salesforce.com/x", "{path}");
+    }
+}
+
+#[test]
+fn a_path_that_is_really_a_url_elsewhere_is_refused() {
+    let org = Org::start();
+    let elsewhere = Org::start();
+    let (own, other) = (host(&org), host(&elsewhere));
+    let port = elsewhere.addr().port();
+    let not_own = format!("is a URL of {other}, not of http://{own}");
+    let slash = "begins with //, which names another host".to_owned();
+    let backslash =
+        r"holds '\\', which no URL can: percent-encode values with path_segment, and send SOQL with query";
+    let user_info = "holds user info: leave out what is before the @".to_owned();
+    let odd = |c: char| {
+        format!(
+            "holds {c:?}, which no URL can: percent-encode values with path_segment, and send SOQL with query"
+        )
+    };
+    let cases = [
+        (format!("http://{other}/services/data/"), not_own.clone()),
+        (format!("HTTP://{other}/"), not_own.clone()),
+        (format!("http://{other}"), not_own.clone()),
+        (format!("http://{other}?{own}"), not_own.clone()),
+        (format!("http://{other}#{own}"), not_own.clone()),
+        (format!("http://{other}\\@{own}/"), not_own.clone()),
+        (format!("http://localhost:{port}/"), format!("is a URL of localhost:{port}, not of http://{own}")),
+        (format!("http://127.0.0.1:{port}/"), not_own),
+        (format!("https://{own}/"), format!("is a URL of {own}, not of http://{own}")),
+        (
+            format!("http://localhost:{}/", org.addr().port()),
+            format!("is a URL of localhost:{}, not of http://{own}", org.addr().port()),
+        ),
+        ("http://127.0.0.1/".to_owned(), format!("is a URL of 127.0.0.1, not of http://{own}")),
+        (format!("http://{own}0/"), "holds a port that is not from 1 to 65535".to_owned()),
+        (
+            "https://elsewhere.example/".to_owned(),
+            format!("is a URL of elsewhere.example, not of http://{own}"),
+        ),
+        (
+            "http://elsewhere.example/".to_owned(),
+            "is http, which would send secrets in clear: write https".to_owned(),
+        ),
+        (format!("ftp://{own}/"), "is neither https nor a host name alone".to_owned()),
+        (format!("//{other}/"), slash.clone()),
+        (format!("//{own}/"), slash.clone()),
+        ("///".to_owned(), slash),
+        (format!("/\\{other}/"), backslash.to_owned()),
+        (format!("\\\\{other}/"), backslash.to_owned()),
+        ("limits\\..".to_owned(), backslash.to_owned()),
+        (format!("http://{own}@{other}/"), user_info.clone()),
+        (format!("http://ada:secret@{own}/"), user_info.clone()),
+        (format!("http://@{own}/"), user_info),
+        (format!(" http://{other}/"), odd(' ')),
+        (format!("\thttp://{other}/"), odd('\t')),
+        ("limits\r\nHost: elsewhere.example".to_owned(), odd('\r')),
+        ("limits\nX: y".to_owned(), odd('\n')),
+        ("limits\0".to_owned(), odd('\0')),
+        ("limits#x".to_owned(), odd('#')),
+        ("söbjects".to_owned(), odd('ö')),
+        ("a<b".to_owned(), odd('<')),
+        ("a\"b".to_owned(), odd('"')),
+    ];
+    let session = kept(&org);
+    for (path, problem) in cases {
+        let wanted = ErrorKind::Setting { name: "path".to_owned(), problem: problem.clone() };
+        let ways: [(&str, Result<(), Error>); 6] = [
+            ("url", session.url(&path).map(drop)),
+            ("get", session.get::<Value>(&path).map(drop)),
+            ("post", session.post::<Value>(&path, &1).map(drop)),
+            ("patch", session.patch::<Value>(&path, &1).map(drop)),
+            ("delete", session.delete(&path)),
+            ("query_at", session.query_at::<Value>(&path, SOQL).next().unwrap().map(drop)),
+        ];
+        for (way, outcome) in ways {
+            let error = outcome.expect_err(&format!("{way} {path:?}"));
+            assert_eq!(shown(&error), format!("path {problem}"), "{way} {path:?}");
+            assert_eq!(error.kind(), &wanted, "{way} {path:?}");
+        }
+    }
+    assert_eq!((org.requests().len(), elsewhere.connections()), (0, 0));
+}
+
+#[test]
+fn run_does_not_leave_the_instance() {
+    let org = Org::start();
+    let elsewhere = Org::start();
+    let (own, other) = (host(&org), host(&elsewhere));
+    let session = kept(&org);
+    for (uri, problem) in [
+        (format!("http://{other}/"), format!("is a URL of {other}, not of http://{own}")),
+        (format!("https://{own}/"), format!("is a URL of {own}, not of http://{own}")),
+        (format!("http://{own}@{other}/"), "holds user info: leave out what is before the @".to_owned()),
+        (format!("//{other}/"), "begins with //, which names another host".to_owned()),
+    ] {
+        let request = http::Request::post(&uri).body("x").unwrap();
+        assert_eq!(shown(&session.run(request).unwrap_err()), format!("path {problem}"), "{uri}");
+    }
+    assert_eq!((org.connections(), elsewhere.connections()), (0, 0));
+}
+
+#[test]
+fn next_records_url_does_not_leave_the_instance() {
+    let org = Org::start();
+    let elsewhere = Org::start();
+    let (own, other) = (host(&org), host(&elsewhere));
+    let message =
+        "unexpected reply: nextRecordsUrl leads elsewhere than to the session's instance (HTTP 200)";
+    for next in [
+        format!("http://{other}/services/data/v66.0/query/01g-2000"),
+        format!("https://{own}/services/data/v66.0/query/01g-2000"),
+        "https://elsewhere.example/".to_owned(),
+        format!("//{other}/services/data/"),
+        format!("http://{own}@{other}/"),
+        format!("http://ada@{own}/"),
+        format!("http://{other}\\@{own}/"),
+        format!("\\\\{other}/"),
+        format!("/\\{other}/"),
+        format!("\thttp://{other}/"),
+    ] {
+        org.answer(Answer::json(200, json!({ "done": false, "nextRecordsUrl": next, "records": [1] })));
+        let session = kept(&org);
+        let mut records = session.query::<Value>(SOQL);
+        assert_eq!(headline(&records.next().unwrap().unwrap_err()), message, "{next:?}");
+        assert!(records.next().is_none(), "{next:?}");
+        assert_eq!(only_request(&org).path, "/services/data/v66.0/query", "{next:?}");
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[test]
+fn next_records_url_may_be_written_in_several_ways() {
+    let org = Org::start();
+    let session = kept(&org);
+    for (next, path) in [
+        ("/services/data/v60.0/query/01g-2000".to_owned(), "/services/data/v60.0/query/01g-2000"),
+        (format!("{}/services/data/v66.0/query/01g-2000", org.url()), "/services/data/v66.0/query/01g-2000"),
+        ("query/01g-2000".to_owned(), "/services/data/v66.0/query/01g-2000"),
+        // Not another host, however odd: the instance itself is asked for it.
+        (format!("@{}/", org.addr()), &*format!("/services/data/v66.0/@{}/", org.addr())),
+    ] {
+        org.answer(Answer::json(
+            200,
+            json!({ "totalSize": 2, "done": false, "nextRecordsUrl": next, "records": [1] }),
+        ));
+        org.answer(Answer::json(200, json!({ "done": true, "records": [2] })));
+        let records: Result<Vec<u8>, Error> = session.query(SOQL).collect();
+        assert_eq!(records.unwrap(), [1, 2], "{next}");
+        assert_eq!(org.take_requests()[1].path, path);
+    }
+}
+
+#[test]
+fn redirects_are_not_followed() {
+    let org = Org::start();
+    let elsewhere = Org::start();
+    let (own, other) = (host(&org), host(&elsewhere));
+    let to_other = format!("a redirect to {other}, which was not followed");
+    let within = "a redirect within the host, which was not followed".to_owned();
+    for status in [301, 302, 303, 307, 308] {
+        for (location, problem) in [
+            (Some(format!("http://{other}/services/data/?sid={OLD}")), to_other.clone()),
+            (Some(format!("http://{own}@{other}/")), to_other.clone()),
+            (Some(format!("//{other}/")), to_other.clone()),
+            (
+                Some("https://login.salesforce.com".to_owned()),
+                "a redirect to login.salesforce.com, which was not followed".to_owned(),
+            ),
+            (Some("/elsewhere".to_owned()), within.clone()),
+            (Some("elsewhere".to_owned()), within.clone()),
+            (None, "a redirect that names no place".to_owned()),
+        ] {
+            let answer = location.as_ref().map_or(Answer::new(status), |to| Answer::redirect(status, to));
+            org.always("/services/", answer);
+            let session = kept(&org);
+            let request = http::Request::post(session.url("x").unwrap()).body("x").unwrap();
+            let ways: [(&str, Result<(), Error>); 6] = [
+                ("get", session.get::<Value>("x").map(drop)),
+                ("post", session.post::<Value>("x", &1).map(drop)),
+                ("delete", session.delete("x")),
+                ("query", session.query::<Value>(SOQL).next().unwrap().map(drop)),
+                ("run", session.run(request).map(drop)),
+                ("revoke", session.revoke()),
+            ];
+            for (way, outcome) in ways {
+                let error = outcome.unwrap_err();
+                let message = format!("unexpected reply: {problem} (HTTP {status})");
+                assert_eq!(headline(&error), message, "{way} {location:?}");
+                assert_eq!(error.status(), Some(status), "{way} {location:?}");
+                assert!(!error.is_transient(), "{way} {location:?}");
+            }
+            assert_eq!(org.take_requests().len(), 6, "{status} {location:?}: each once");
+        }
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[test]
+fn the_body_of_a_redirect_is_not_waited_for() {
+    let org = Org::start();
+    org.always("/", Answer::redirect(302, "/x").text_that_never_ends());
+    let session = kept(&org);
+    let message = "unexpected reply: a redirect within the host, which was not followed (HTTP 302)";
+    assert_eq!(headline(&session.get::<Value>("x").unwrap_err()), message);
+}
+
+#[test]
+fn a_community_url_elsewhere_does_not_get_the_code() {
+    let org = Org::start();
+    let elsewhere = Org::start();
+    let login = || {
+        App::new(CLIENT_ID, CLIENT_SECRET)
+            .code_credentials(SITE_USERNAME, SITE_PASSWORD, REDIRECT_URI)
+            .login_url(org.site_url())
+            .agent(agent(&org))
+    };
+    let (own, other, port) = (host(&org), host(&elsewhere), org.addr().port());
+    let no_url = || "no https URL".to_owned();
+    for (community, named) in [
+        (format!("http://{other}/customers"), elsewhere.url()),
+        (format!("https://{own}/customers"), format!("https://{own}")),
+        (format!("http://localhost:{port}/customers"), format!("http://localhost:{port}")),
+        ("https://elsewhere.my.site.com".to_owned(), "https://elsewhere.my.site.com".to_owned()),
+        (format!("http://{own}@{other}/customers"), no_url()),
+        (format!("//{other}/customers"), no_url()),
+        ("http://elsewhere.my.site.com".to_owned(), no_url()),
+    ] {
+        let encoded = sf_login::path_segment(&community);
+        let fields = json!({ "code": "aPrx!AQ==", "sfdc_community_url": community });
+        for (way, answer) in [
+            (
+                "redirect",
+                Answer::redirect(
+                    302,
+                    format!("{REDIRECT_URI}?code=aPrx%21AQ%3D%3D&sfdc_community_url={encoded}"),
+                ),
+            ),
+            ("JSON", Answer::json(200, fields)),
+        ] {
+            org.answer(answer);
+            let error = login().token().unwrap_err();
+            let said = headline(&error);
+            let problem = format!("names {named}, not {}, so it was not sent the code", org.url());
+            let status = if way == "JSON" { 200 } else { 302 };
+            let message = format!("unexpected reply: sfdc_community_url {problem} (HTTP {status})");
+            assert_eq!(said, message, "{way} {community}");
+            assert_eq!(only_request(&org).path, "/customers/services/oauth2/authorize", "{way} {community}");
+        }
+    }
+    assert_eq!((elsewhere.connections(), org.logins()), (0, 0));
+}
+
+#[test]
+fn an_instance_that_is_not_https_is_refused() {
+    let org = Org::start();
+    let clear = "is http, which would send secrets in clear: write https";
+    for (instance, problem) in [
+        ("http://acme.my.salesforce.com", clear),
+        ("HTTP://acme.my.salesforce.com/", clear),
+        ("http://192.168.0.1", clear),
+        ("http://127.0.0.1.example.com", clear),
+        ("http://localhost.example.com", clear),
+        ("http://[::2]", clear),
+        ("http://0.0.0.0", clear),
+        ("https://acme.my.salesforce.com/lightning", "holds more than https:// and a host"),
+        ("https://acme.my.salesforce.com?x", "holds more than https:// and a host"),
+        ("https://acme.my.salesforce.com#x", "holds more than https:// and a host"),
+        ("https://acme.my.salesforce.com\\x", "holds more than https:// and a host"),
+        ("https://ada@acme.my.salesforce.com", "holds user info: leave out what is before the @"),
+        ("https://acme.my.salesforce.com:99999", "holds a port that is not from 1 to 65535"),
+        ("https://acme my.salesforce.com", "holds no host name: write e.g. https://ACME.my.salesforce.com"),
+        ("https://", "is not an absolute URL: write e.g. https://ACME.my.salesforce.com"),
+        ("https:///x", "holds no host name: write e.g. https://ACME.my.salesforce.com"),
+        (
+            "https://acme.lightning.force.com",
+            "is the host of web pages, where neither logins nor API requests work: write https://acme.my.salesforce.com",
+        ),
+        ("ftp://acme.my.salesforce.com", "is neither https nor a host name alone"),
+        ("acme.my.salesforce.com", "is not an absolute URL: write e.g. https://ACME.my.salesforce.com"),
+        ("//acme.my.salesforce.com", "is not an absolute URL: write e.g. https://ACME.my.salesforce.com"),
+        ("", "is empty"),
+    ] {
+        let error = Token::new(OLD, instance).unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Setting { name, .. } if name == "instance_url"),
+            "{instance}"
+        );
+        assert_eq!(shown(&error), format!("instance_url {problem}"), "{instance}");
+
+        let kept = json!({ "access_token": OLD, "instance_url": instance });
+        let error = serde_json::from_value::<Token>(kept).unwrap_err().to_string();
+        assert_eq!(error, format!("instance_url {problem}"), "{instance}");
+
+        org.setup(|setup| setup.instance_url = Some(instance.to_owned()));
+        let error = login(&org).token().unwrap_err();
+        // What to write instead is for those who write it.
+        let problem = problem.split(": ").next().unwrap();
+        let message = format!("unexpected reply: instance_url {problem} (HTTP 200)");
+        assert_eq!(headline(&error), message, "{instance}");
+    }
+}
+
+#[test]
+fn an_instance_on_this_machine_may_be_http() {
+    for (instance, origin) in [
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ("http://127.255.0.9", "http://127.255.0.9"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("http://LOCALHOST//", "http://localhost"),
+        ("https://acme.my.salesforce.com/", "https://acme.my.salesforce.com"),
+    ] {
+        assert_eq!(Token::new(OLD, instance).unwrap().instance_url(), origin);
+    }
+}
+
+#[test]
+fn a_new_login_does_not_move_the_session() {
+    let org = Org::start();
+    let elsewhere = Org::start();
+    org.setup(|setup| setup.instance_url = Some(elsewhere.url()));
+    let session = login(&org).resume(token(&org, OLD)).unwrap();
+    org.always("/services/data/", expired());
+    let said = headline(&session.post::<Value>("x", &1).unwrap_err());
+    let problem = format!(
+        "the new login arrived at another instance ({}) than the session's ({})",
+        elsewhere.url(),
+        org.url()
+    );
+    assert_eq!(said, format!("unexpected reply: {problem} (HTTP 200)"));
+    assert_eq!(elsewhere.connections(), 0);
+    assert_eq!(session.token().instance_url(), org.url());
+}
+
+trait NeverEnding {
+    fn text_that_never_ends(self) -> Self;
+}
+
+impl NeverEnding for Answer {
+    fn text_that_never_ends(self) -> Answer {
+        self.body("x".repeat(100)).by_close().stall_after(50)
+    }
+}

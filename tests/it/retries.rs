@@ -1,0 +1,527 @@
+//! What is tried again and what is not: the table of the design, each cell counted on the server.
+
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, REDIRECT_URI, SITE_PASSWORD, SITE_USERNAME};
+use serde_json::{Value, json};
+use sf_login::ureq::http;
+use sf_login::{App, Error, Session, Token};
+
+use crate::session::{OLD, host, kept, only_request};
+use crate::support::{agent, headline, login};
+
+/// What is sent, and how often it may be.
+struct Row {
+    name: &'static str,
+    /// Where the answers are scripted, and the requests counted.
+    path: &'static str,
+    send: fn(&Arc<Org>) -> Result<(), Error>,
+    /// Whether it is tried again, in the order of `Fault`.
+    again: [bool; 4],
+}
+
+/// The columns of the table.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    NotSent,
+    BrokeOff,
+    Unavailable,
+    TryLater,
+}
+
+const LOGIN: [bool; 4] = [true, false, true, true];
+const READ: [bool; 4] = [true, true, true, true];
+const WRITE: [bool; 4] = [true, false, false, true];
+
+const API: &str = "/services/data/";
+
+const ROWS: [Row; 11] = [
+    Row {
+        name: "login",
+        path: "/services/oauth2/token",
+        send: |org| login(org).token().map(drop),
+        again: LOGIN,
+    },
+    Row {
+        name: "authorize",
+        path: "/customers/services/oauth2/authorize",
+        send: |org| code_login(org).token().map(drop),
+        again: LOGIN,
+    },
+    Row {
+        name: "code exchange",
+        path: "/customers/services/oauth2/token",
+        send: exchange_code,
+        again: WRITE,
+    },
+    Row { name: "get", path: API, send: |org| kept(org).get::<Value>("x").map(drop), again: READ },
+    Row {
+        name: "query",
+        path: API,
+        send: |org| {
+            kept(org).query::<Value>("SELECT Id FROM X").next().expect("one record or error").map(drop)
+        },
+        again: READ,
+    },
+    Row { name: "run OPTIONS", path: API, send: |org| run(&kept(org), "OPTIONS", ""), again: READ },
+    Row {
+        name: "revoke",
+        path: "/services/oauth2/revoke",
+        send: |org| kept(org).revoke(),
+        // Revoking twice is revoking once.
+        again: READ,
+    },
+    Row { name: "post", path: API, send: |org| kept(org).post::<Value>("x", &1).map(drop), again: WRITE },
+    Row { name: "patch", path: API, send: |org| kept(org).patch::<Value>("x", &1).map(drop), again: WRITE },
+    Row { name: "delete", path: API, send: |org| kept(org).delete("x"), again: WRITE },
+    Row { name: "run POST without a body", path: API, send: |org| run(&kept(org), "POST", ""), again: WRITE },
+];
+
+#[test]
+fn the_table_of_retries_holds_for_replies() {
+    let now = |answer: Answer| answer.header("Retry-After", "0");
+    let oauth_later = now(Answer::oauth_error("unknown_error", "Please Retry your request"));
+    let api_later = now(Answer::api_error(400, "SERVER_BUSY", "please Retry your request"));
+    let columns = [
+        (
+            Fault::Unavailable,
+            now(Answer::html(502, "Bad Gateway")),
+            "unexpected reply: an HTML page titled \"Bad Gateway\" (HTTP 502)",
+        ),
+        (Fault::Unavailable, now(Answer::new(503)), "unexpected reply: empty (HTTP 503)"),
+        (Fault::Unavailable, now(Answer::new(504)), "unexpected reply: empty (HTTP 504)"),
+        (Fault::TryLater, now(Answer::new(429)), "unexpected reply: empty (HTTP 429)"),
+        (Fault::TryLater, oauth_later, "login refused: Please Retry your request (unknown_error, HTTP 400)"),
+        (Fault::TryLater, api_later, "request refused: please Retry your request (SERVER_BUSY) (HTTP 400)"),
+    ];
+    thread::scope(|scope| {
+        for row in &ROWS {
+            let columns = &columns;
+            scope.spawn(move || {
+                for (fault, answer, message) in columns {
+                    if message.contains(if row.path.contains("oauth2") {
+                        "SERVER_BUSY"
+                    } else {
+                        "unknown_error"
+                    }) {
+                        continue;
+                    }
+                    let message = if row.name == "revoke" && message.contains("unknown_error") {
+                        "request refused: Please Retry your request (unknown_error) (HTTP 400)"
+                    } else {
+                        message
+                    };
+                    row.check(*fault, answer, message);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn the_table_of_retries_holds_where_the_exchange_breaks_off() {
+    let cut = Answer::json(200, r#"{"access_token":"x"}"#).cut_after(9).header("Retry-After", "0");
+    let columns = [
+        (Answer::close(), "no reply from HOST: the connection broke off"),
+        (
+            Answer::raw("what is this?\r\n\r\n"),
+            "no reply from HOST: not an HTTP reply (protocol: http parse fail: invalid HTTP version)",
+        ),
+        (cut, "unexpected reply: cut off or damaged on its way (HTTP 200)"),
+    ];
+    thread::scope(|scope| {
+        for row in &ROWS {
+            for (answer, message) in &columns {
+                // Its body is the caller's to read.
+                if row.name.starts_with("run") && message.contains("cut off") {
+                    continue;
+                }
+                scope.spawn(move || row.check(Fault::BrokeOff, answer, message));
+            }
+        }
+    });
+}
+
+#[test]
+fn the_table_of_retries_holds_where_nothing_was_sent() {
+    thread::scope(|scope| {
+        // A connection that is reset within its handshake is known to have carried nothing only by
+        // a body that nobody has read.
+        for row in ROWS.iter().filter(|row| !matches!(row.name, "delete" | "run POST without a body")) {
+            scope.spawn(move || {
+                assert!(row.again[Fault::NotSent as usize], "{}: or this test is wrong", row.name);
+                // The code exchange has a login's first half before it.
+                let before = usize::from(row.name == "code exchange");
+
+                let org = Arc::new(Org::start_tls());
+                accept(&org, row.path);
+                refuse_connections(&org, row, 2);
+                (row.send)(&org).unwrap_or_else(|error| panic!("{}: {error}", row.name));
+                assert_eq!(org.connections(), before + 3, "{}: two are closed, the third is good", row.name);
+                assert_eq!(sent_to(&org, row.path), 1, "{}", row.name);
+
+                let org = Arc::new(Org::start_tls());
+                accept(&org, row.path);
+                refuse_connections(&org, row, 9);
+                let error = (row.send)(&org).unwrap_err();
+                let said = headline(&error);
+                assert!(said.starts_with(&format!("no reply from {}: ", host(&org))), "{}: {said}", row.name);
+                assert!(error.is_transient(), "{}: {said}", row.name);
+                assert_eq!(org.connections(), before + 3, "{}: no more than three tries", row.name);
+                assert_eq!(sent_to(&org, row.path), 0, "{}", row.name);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_port_that_refuses_is_tried_three_times() {
+    // The port of a connection that is open cannot be anybody else's, and nobody listens there.
+    let org = Org::start();
+    let connection = TcpStream::connect(org.addr()).unwrap();
+    let unused = connection.local_addr().unwrap();
+    let url = &format!("http://{unused}");
+    let ways: [(&str, Attempt); 6] = [
+        ("get", |session| session.get::<Value>("x").map(drop)),
+        ("post", |session| session.post::<Value>("x", &1).map(drop)),
+        ("delete", |session| session.delete("x")),
+        ("run POST without a body", |session| run(&session, "POST", "")),
+        ("revoke", Session::revoke),
+        ("login", |session| {
+            let url = session.token().instance_url().to_owned();
+            App::new(CLIENT_ID, CLIENT_SECRET).password("ada", "secret").login_url(url).token().map(drop)
+        }),
+    ];
+    thread::scope(|scope| {
+        for (name, send) in ways {
+            scope.spawn(move || {
+                let session = Session::new(Token::new(OLD, url).unwrap()).unwrap();
+                let started = Instant::now();
+                let error = send(session).unwrap_err();
+                let message = format!("no reply from {unused}: the connection was refused");
+                assert_eq!(headline(&error), message, "{name}");
+                assert!(error.is_transient(), "{name}");
+                assert_eq!(error.status(), None, "{name}");
+                // The pauses of 250 and 750 ms between three tries.
+                assert!(started.elapsed() >= Duration::from_secs(1), "{name}");
+            });
+        }
+    });
+}
+
+#[test]
+fn nothing_else_is_tried_again() {
+    let refused = [
+        (Answer::oauth_error("invalid_grant", "authentication failure"), true),
+        (Answer::oauth_error("unknown_error", "something else"), true),
+        (Answer::api_error(400, "MALFORMED_QUERY", "no"), false),
+        (Answer::api_error(403, "REQUEST_LIMIT_EXCEEDED", "no"), false),
+        (Answer::api_error(500, "UNKNOWN_EXCEPTION", "no"), false),
+        (Answer::html(500, "Oops"), true),
+        (Answer::html(420, "No route"), true),
+        (Answer::new(404), true),
+        (Answer::redirect(302, "/x"), true),
+        (Answer::json(200, "[1"), true),
+    ];
+    for row in &ROWS {
+        for (answer, for_logins) in &refused {
+            let streamed = row.name.starts_with("run");
+            if !for_logins && row.path.contains("oauth2")
+                || streamed && format!("{answer:?}").contains("status: 200")
+            {
+                continue;
+            }
+            let org = Arc::new(Org::start());
+            accept(&org, row.path);
+            org.always(row.path, answer.clone().header("Retry-After", "0"));
+            let error = (row.send)(&org).expect_err(row.name);
+            assert!(!error.is_transient(), "{}: {}", row.name, headline(&error));
+            assert_eq!(sent_to(&org, row.path), 1, "{}: {}", row.name, headline(&error));
+        }
+    }
+}
+
+#[test]
+fn a_refused_login_is_not_tried_again_whatever_its_status() {
+    for (error, tries) in [
+        ("invalid_grant", 1),
+        ("invalid_client", 1),
+        ("inactive_user", 1),
+        ("unknown_error", 3),
+        ("rate_limit_exceeded", 3),
+        ("temporarily_unavailable", 3),
+    ] {
+        for status in [429, 503] {
+            let org = Org::start();
+            let reply = json!({ "error": error, "error_description": "no" });
+            org.always("/", Answer::json(status, reply).header("Retry-After", "0"));
+            let refusal = login(&org).token().unwrap_err();
+            assert_eq!(headline(&refusal), format!("login refused: no ({error}, HTTP {status})"));
+            assert_eq!(refusal.is_transient(), tries > 1, "{error} with {status}");
+            assert_eq!(org.logins(), tries, "{error} with {status}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_that_is_cut_off_is_one_except_for_those_who_read() {
+    for row in &ROWS {
+        let tries = if row.again == READ { 3 } else { 1 };
+        let org = Arc::new(Org::start());
+        accept(&org, row.path);
+        org.always(row.path, Answer::oauth_error("x", "y").cut_after(9).header("Retry-After", "0"));
+        let error = (row.send)(&org).expect_err(row.name);
+        assert_eq!(
+            headline(&error),
+            "unexpected reply: cut off or damaged on its way (HTTP 400)",
+            "{}",
+            row.name
+        );
+        assert_eq!(error.is_transient(), tries > 1, "{}", row.name);
+        assert_eq!(sent_to(&org, row.path), tries, "{}", row.name);
+    }
+}
+
+#[test]
+fn a_server_says_when_to_try_again() {
+    let unavailable = |retry_after: &str| Answer::new(503).header("Retry-After", retry_after);
+    // With 900 ms there is time for the usual first pause, but not for the second.
+    let timeout = Duration::from_millis(900);
+    for (retry_after, tries) in [
+        ("0", 3),
+        (" 0 ", 3),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 3),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 3),
+        ("1", 1),
+        ("3600", 1),
+        ("18446744073709551615", 1),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 1),
+        ("Tue, 29 Feb 2084 12:00:00 GMT", 1),
+    ] {
+        for (name, send) in [
+            ("a read", (|org, timeout| kept(org).timeout(timeout).get::<Value>("x").map(drop)) as Timed),
+            ("a login", |org, timeout| login(org).timeout(timeout).token().map(drop)),
+        ] {
+            let org = Org::start();
+            org.always("/", unavailable(retry_after));
+            let started = Instant::now();
+            let error = send(&org, timeout).unwrap_err();
+            assert_eq!(headline(&error), "unexpected reply: empty (HTTP 503)", "{name}: {retry_after}");
+            assert_eq!(org.requests().len(), tries, "{name}: {retry_after}");
+            assert!(started.elapsed() < timeout, "{name}: {retry_after}: not waited for in vain");
+        }
+    }
+}
+
+#[test]
+fn what_a_server_says_about_trying_again_may_be_nonsense() {
+    let timeout = Duration::from_millis(900);
+    thread::scope(|scope| {
+        for retry_after in [
+            "",
+            "soon",
+            "-1",
+            "1.5",
+            "18446744073709551616",
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 06 Foo 1994 08:49:37 GMT",
+            "Sun, 99 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 99:99:99 GMT",
+            "Sun, 06 Nov 99999 08:49:37 GMT",
+            "Sun, 06 Nov 1994 18446744073709551615:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+        ] {
+            scope.spawn(move || {
+                let org = Org::start();
+                org.always("/", Answer::new(503).header("Retry-After", retry_after));
+                let error = kept(&org).timeout(timeout).get::<Value>("x").unwrap_err();
+                assert_eq!(headline(&error), "unexpected reply: empty (HTTP 503)", "{retry_after}");
+                assert_eq!(org.requests().len(), 2, "{retry_after}: as if it had said nothing");
+            });
+        }
+    });
+}
+
+#[test]
+fn the_time_that_a_server_names_is_waited_for() {
+    let in_two_seconds = || {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        http_date(now.as_secs() + 2)
+    };
+    thread::scope(|scope| {
+        for retry_after in ["1".to_owned(), in_two_seconds()] {
+            scope.spawn(move || {
+                let org = Org::start();
+                org.always("/", Answer::json(200, "1"));
+                org.answer(Answer::new(429).header("Retry-After", &retry_after));
+                let started = Instant::now();
+                assert_eq!(kept(&org).post::<u8>("x", &1).unwrap(), 1, "{retry_after}");
+                // A date has no fractions: two seconds from now is at least one from now.
+                assert!(started.elapsed() > Duration::from_millis(900), "{retry_after}");
+                assert!(started.elapsed() < Duration::from_secs(5), "{retry_after}");
+                assert_eq!(org.requests().len(), 2, "{retry_after}");
+            });
+        }
+    });
+}
+
+#[test]
+fn pauses_grow() {
+    let org = Org::start();
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&times);
+    org.always_with("/", move |_| {
+        noted.lock().unwrap().push(Instant::now());
+        Answer::new(503)
+    });
+    kept(&org).get::<Value>("x").unwrap_err();
+    let times = times.lock().unwrap();
+    let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(pauses.len(), 2);
+    assert!(pauses[0] >= Duration::from_millis(240), "{pauses:?}");
+    assert!(pauses[1] >= Duration::from_millis(740), "{pauses:?}");
+}
+
+#[test]
+fn what_is_tried_again_is_the_same_request() {
+    let org = Org::start();
+    org.always("/", Answer::json(200, "1"));
+    for _ in 0..2 {
+        org.answer(Answer::new(429).header("Retry-After", "0"));
+    }
+    let session = kept(&org);
+    let body = json!({ "Name": "x".repeat(100_000) });
+    session.post::<Value>("x", &body).unwrap();
+    let requests = org.take_requests();
+    assert_eq!(requests.len(), 3);
+    for request in &requests {
+        assert_eq!(request.raw_head, requests[0].raw_head);
+        assert_eq!(request.text(), body.to_string());
+    }
+}
+
+#[test]
+fn a_good_reply_after_a_bad_one_is_all_that_is_seen() {
+    let org = Org::start();
+    org.always("/", Answer::json(200, r#"{"n":1}"#));
+    org.answer(Answer::new(502).header("Retry-After", "0"));
+    org.answer(Answer::json(200, r#"{"n":1}"#).cut_after(3).header("Retry-After", "0"));
+    assert_eq!(kept(&org).get::<Value>("x").unwrap(), json!({ "n": 1 }));
+    assert_eq!(org.requests().len(), 3);
+}
+
+#[test]
+fn a_delete_has_no_body_and_a_post_without_one_says_so() {
+    let org = Org::start();
+    org.always("/", Answer::new(204));
+    let session = kept(&org);
+    session.delete("sobjects/Account/001").unwrap();
+    let sent = only_request(&org);
+    assert_eq!((&*sent.method, &*sent.path), ("DELETE", "/services/data/v66.0/sobjects/Account/001"));
+    for header in ["content-length", "transfer-encoding", "content-type"] {
+        assert_eq!(sent.header(header), None);
+    }
+    run(&session, "POST", "").unwrap();
+    let sent = only_request(&org);
+    assert_eq!((&*sent.method, sent.header("content-length"), sent.text()), ("POST", Some("0"), ""));
+    assert_eq!(sent.header("transfer-encoding"), None);
+}
+
+type Attempt = fn(Session) -> Result<(), Error>;
+type Timed = fn(&Org, Duration) -> Result<(), Error>;
+
+impl Row {
+    /// Answers so for ever, then twice only.
+    fn check(&self, fault: Fault, answer: &Answer, message: &str) {
+        let again = self.again[fault as usize];
+        let name = format!("{} after {fault:?}: {message}", self.name);
+
+        let org = Arc::new(Org::start());
+        accept(&org, self.path);
+        org.always(self.path, answer.clone());
+        let error = (self.send)(&org).expect_err(&name);
+        assert_eq!(headline(&error).replace(host(&org), "HOST"), message, "{name}");
+        assert!(error.is_transient(), "{name}");
+        assert_eq!(sent_to(&org, self.path), if again { 3 } else { 1 }, "{name}");
+
+        let org = Arc::new(Org::start());
+        accept(&org, self.path);
+        org.answer_to(self.path, answer.clone());
+        org.answer_to(self.path, answer.clone());
+        let outcome = (self.send)(&org);
+        assert_eq!(outcome.is_ok(), again, "{name}");
+        assert_eq!(sent_to(&org, self.path), if again { 3 } else { 1 }, "{name}");
+    }
+}
+
+/// Has what is asked for there go well.
+fn accept(org: &Org, path: &str) {
+    if path == API {
+        org.always(API, Answer::json(200, r#"{"done":true,"records":[1]}"#));
+    } else if path == "/services/oauth2/revoke" {
+        org.always(path, Answer::new(200));
+    } else if path == "/customers/services/oauth2/token" {
+        let token = json!({ "access_token": OLD, "instance_url": org.url() });
+        org.always(path, Answer::json(200, token));
+    }
+}
+
+/// Closes the next connections that the row's own request would go over.
+fn refuse_connections(org: &Arc<Org>, row: &Row, count: usize) {
+    if row.name != "code exchange" {
+        return org.refuse_next_connections(count);
+    }
+    let weak = Arc::downgrade(org);
+    org.always_with("/customers/services/oauth2/authorize", move |_| {
+        weak.upgrade().expect("the org is in use").refuse_next_connections(count);
+        Answer::redirect(302, format!("{REDIRECT_URI}?code=aPrx")).header("Connection", "close")
+    });
+}
+
+fn sent_to(org: &Org, path: &str) -> usize {
+    org.requests().iter().filter(|request| request.path.starts_with(path)).count()
+}
+
+fn code_login(org: &Org) -> sf_login::Login {
+    crate::support::watch_logs();
+    App::new(CLIENT_ID, CLIENT_SECRET)
+        .code_credentials(SITE_USERNAME, SITE_PASSWORD, REDIRECT_URI)
+        .login_url(org.site_url())
+        .agent(agent(org))
+}
+
+/// Exchanges a code, which took one request to get.
+fn exchange_code(org: &Arc<Org>) -> Result<(), Error> {
+    let outcome = code_login(org).token().map(drop);
+    assert_eq!(sent_to(org, "/customers/services/oauth2/authorize"), 1, "one code is asked for");
+    outcome
+}
+
+fn run(session: &Session, method: &str, body: &str) -> Result<(), Error> {
+    let request = http::Request::builder().method(method).uri(session.url("x")?);
+    session.run(request.body(body).expect("a good request")).map(drop)
+}
+
+/// As in `Sun, 06 Nov 1994 08:49:37 GMT`; nobody reads the day of the week.
+fn http_date(seconds_since_1970: u64) -> String {
+    let mut days = seconds_since_1970 / 86400;
+    let (hour, minute, second) =
+        (seconds_since_1970 / 3600 % 24, seconds_since_1970 / 60 % 60, seconds_since_1970 % 60);
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let mut year = 1970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 0;
+    while days >= lengths[month] {
+        days -= lengths[month];
+        month += 1;
+    }
+    let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][month];
+    format!("Sun, {:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT", days + 1)
+}
