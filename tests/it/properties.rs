@@ -1,0 +1,907 @@
+//! Whatever comes in, nothing bad comes out: what holds for any bytes, any text, any URL.
+//!
+//! Each property is tried on 256 values; `PROPTEST_CASES=10000 cargo test properties` tries more.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use base64::prelude::{
+    BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD, Engine as _,
+};
+use fake_org::{
+    Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, REDIRECT_URI, Request, SECURITY_TOKEN, SITE_PASSWORD,
+    SITE_USERNAME, USERNAME, gzip,
+};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use sf_login::ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use sf_login::ureq::{self, http};
+use sf_login::{App, Error, ErrorKind, Login, Session, Token, path_segment, soql_quote};
+
+use crate::support::{SECRETS, assert_no_secret, forms, headline, shown, watch_logs};
+
+/// A token as long as Salesforce's, with the mark that all of a fake org's have.
+const TOKEN: &str = "00D5g00000Fake!AQoAQProp.erties_Zk3vY8wLq1sD";
+
+const OF_A_LOGIN: [&str; 3] = [CLIENT_SECRET, PASSWORD, SECURITY_TOKEN];
+const OF_A_SESSION: [&str; 4] = [CLIENT_SECRET, PASSWORD, SECURITY_TOKEN, TOKEN];
+
+/// Too short for a second try, whose pause is 250 ms.
+const ONE_TRY: Duration = Duration::from_millis(240);
+
+/// Where the reply is good, and only this machine may be slow.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn any_reply_to_a_login_is_a_token_or_an_error_without_a_secret() {
+    let trap = Trap::new();
+    for_any(&(select(STATUSES), body(&OF_A_LOGIN), encoding()), |(status, body, encoding)| {
+        trap.forget();
+        trap.org.always("/", answer(status, &body, encoding));
+        match trap.login().token() {
+            Ok(token) => {
+                assert!((200..300).contains(&status), "a token came with {status}");
+                assert_no_secret(&format!("{token:?}"));
+            }
+            Err(error) => assert_silent(&error),
+        }
+        assert_eq!(trap.requests().len(), 1, "a login is one POST");
+    });
+}
+
+#[test]
+fn a_refusal_with_a_token_does_not_say_it() {
+    let trap = Trap::new();
+    for_any(&(select(&[400, 401, 500]), words(&[TOKEN]), words(&[TOKEN])), |(status, error, description)| {
+        let reply = json!({ "error": error, "error_description": description, "access_token": TOKEN });
+        trap.forget();
+        trap.org.answer(Answer::json(status, reply));
+        assert_silent(&trap.login().token().expect_err("a refusal is no token"));
+        assert_eq!(trap.requests().len(), 1);
+    });
+}
+
+#[test]
+fn any_reply_of_the_api_is_a_result_or_an_error_without_a_secret() {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        #[serde(rename = "Name")]
+        _name: Option<String>,
+    }
+
+    let trap = Trap::new();
+    for_any(&(select(STATUSES), body(&OF_A_SESSION), encoding()), |(status, body, encoding)| {
+        trap.forget();
+        trap.org.always("/", answer(status, &body, encoding));
+        trap.org.always("/services/oauth2/token", Answer::oauth_error("invalid_grant", "inactive user"));
+        let logins = trap.org.logins();
+        let session = trap.session();
+        let said = [
+            session.get::<Value>("limits").err(),
+            session.get::<Row>("sobjects/Account/1").err(),
+            session.query::<Value>("SELECT Id FROM Account").take(20).find_map(Result::err),
+            session.query::<Box<RawValue>>("SELECT Id FROM Account").take(20).find_map(Result::err),
+            session.query::<Row>("SELECT Id FROM Account").take(20).find_map(Result::err),
+            session.post::<Value>("sobjects/Account", &json!({ "Name": "x" })).err(),
+            session.delete("sobjects/Account/1").err(),
+            session.run(http::Request::get("/services/apexrest/x").body("").unwrap()).err(),
+            session.revoke().err(),
+        ];
+        said.iter().flatten().for_each(assert_silent);
+        trap.requests();
+        assert!(trap.org.logins() <= logins + 1, "a refused login was repeated");
+    });
+}
+
+#[test]
+fn any_bytes_instead_of_http_are_an_error_without_a_secret() {
+    let line =
+        select(&["HTTP/1.1 200 OK\r\n", "HTTP/1.0 302 \r\n", "HTTP/1.1 100 Continue\r\n", "HTTP/1.1 "]);
+    let header = select(&[
+        "Content-Length: 5\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: 99999999999999999999\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Content-Encoding: gzip\r\n",
+        "Location: //evil.example\r\n",
+        "Retry-After: 0\r\n",
+        "Connection: close\r\n",
+        "\r\n",
+        "5\r\n{}   \r\n0\r\n\r\n",
+    ]);
+    let trap = Trap::new();
+    for_any(&(option::of(line), vec(header, 0..5), body(&OF_A_LOGIN)), |(line, headers, body)| {
+        let mut bytes = [line.unwrap_or_default(), &headers.concat()].concat().into_bytes();
+        bytes.extend(body.0);
+        trap.forget();
+        trap.org.always("/", Answer::raw(bytes));
+        if let Err(error) = trap.login().token() {
+            assert_silent(&error);
+        }
+        assert_eq!(trap.requests().len(), 1, "a login that broke off was repeated");
+        if let Err(error) = trap.session().get::<Value>("limits") {
+            assert_silent(&error);
+        }
+        trap.requests();
+    });
+}
+
+#[test]
+fn no_location_is_followed() {
+    let trap = Trap::new();
+    let location = prop_oneof![bytes(), url().prop_map(String::into_bytes)];
+    for_any(&(select(&[301, 302, 303, 307, 308]), location), |(status, location)| {
+        trap.forget();
+        trap.org.always("/", Answer::redirect(status, location));
+        let error = trap.login().token().expect_err("a redirect is no token");
+        assert_silent(&error);
+        assert_eq!(trap.requests().len(), 1, "{error}");
+        let error = trap.session().get::<Value>("limits").expect_err("a redirect is no resource");
+        assert_silent(&error);
+        trap.requests();
+    });
+}
+
+#[test]
+fn a_code_goes_to_the_site_only() {
+    const CODE: &str = "aPrxC0de_of_Properties==";
+    let trap = Trap::new();
+    let site = format!("{}/customers", trap.org.url());
+    let community = prop_oneof![Just(site.clone()), url()];
+    let redirect = prop_oneof![
+        3 => Just(REDIRECT_URI.to_owned()),
+        1 => text().prop_map(|more| format!("{REDIRECT_URI}{more}")),
+        1 => url(),
+    ];
+    let reply = (
+        any::<bool>(),
+        redirect,
+        community,
+        option::of(text()),
+        option::of(words(&[CLIENT_SECRET, SITE_PASSWORD])),
+    );
+    for_any(&reply, |(redirects, redirect, community, id, error)| {
+        let mut query = vec![("code", CODE.to_owned()), ("sfdc_community_url", community)];
+        query.extend(id.map(|id| ("sfdc_community_id", id)));
+        query.extend(error.map(|error| ("error", format!("{error} {CODE}"))));
+        trap.forget();
+        let answer = if redirects {
+            let pair = |(name, value): &(&str, String)| format!("{name}={}", percent(value));
+            let query: Vec<String> = query.iter().map(pair).collect();
+            Answer::redirect(302, format!("{redirect}?{}", query.join("&")))
+        } else {
+            Answer::json(200, query.into_iter().map(|(n, v)| (n.to_owned(), v)).collect::<Value>())
+        };
+        trap.org.always("/customers/services/oauth2/authorize", answer);
+        trap.org.always("/customers/services/oauth2/token", Answer::oauth_error("invalid_grant", CODE));
+
+        let app = App::new(CLIENT_ID, CLIENT_SECRET);
+        let login = app.code_credentials(SITE_USERNAME, SITE_PASSWORD, REDIRECT_URI);
+        let error = login.login_url(&site).agent(trap.agent.clone()).token().expect_err("there is no token");
+        assert_silent(&error);
+        // Behind another address, a code is not known for one.
+        if !redirects || redirect == REDIRECT_URI {
+            assert_none_of(&forms(CODE), &error.to_string());
+        }
+        let requests = trap.requests();
+        assert!(requests.len() <= 2, "{requests:?}");
+        for exchange in requests.iter().skip(1) {
+            assert_eq!(exchange.path, "/customers/services/oauth2/token");
+            assert_eq!(exchange.param("code").as_deref(), Some(CODE));
+        }
+    });
+}
+
+#[test]
+fn no_next_records_url_leads_elsewhere() {
+    let trap = Trap::new();
+    for_any(&prop_oneof![words(&OF_A_SESSION), url(), path()], |next| {
+        let page = json!({ "totalSize": 4, "done": false, "nextRecordsUrl": next, "records": [{"a": 1}] });
+        trap.forget();
+        trap.org.always("/", Answer::json(200, r#"{"done":true,"records":[{"a":2}]}"#));
+        trap.org.answer(Answer::json(200, page));
+        let session = trap.session().timeout(PATIENCE);
+        let records: Vec<_> = session.query::<Value>("SELECT a FROM B").collect();
+        let requests = trap.requests();
+        match &records[..] {
+            [Ok(one), Ok(two)] => {
+                assert_eq!((requests.len(), &one["a"], &two["a"]), (2, &json!(1), &json!(2)));
+            }
+            [Err(error)] => {
+                assert_eq!(
+                    headline(error),
+                    "unexpected reply: nextRecordsUrl leads elsewhere than to the session's instance (HTTP 200)"
+                );
+                assert_eq!(requests.len(), 1);
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn no_retry_after_outlasts_the_deadline() {
+    let number = prop_oneof![(0_u64..100), any::<u64>()];
+    let clock = (number.clone(), number.clone(), number.clone());
+    let month = select(&["Jan", "Feb", "Nov", "Dec", "anF", ""]);
+    let year = prop_oneof![(1960_u64..10_010), any::<u64>()];
+    let date = (number.clone(), month, year, clock).prop_map(|(day, month, year, (h, m, s))| {
+        format!("Sun, {day:02} {month} {year} {h:02}:{m:02}:{s:02} GMT").into_bytes()
+    });
+    let value = prop_oneof![bytes(), number.prop_map(|n| n.to_string().into_bytes()), date];
+    let trap = Trap::new();
+    for_any(&(select(&[429, 503]), value), |(status, value)| {
+        trap.forget();
+        trap.org.always("/", Answer::html(status, "Later").header("Retry-After", value));
+        let begin = Instant::now();
+        let error = trap.login().timeout(ONE_TRY).token().expect_err("there is no token");
+        assert_silent(&error);
+        assert!(begin.elapsed() < Duration::from_secs(3), "it took {:?}", begin.elapsed());
+        let tries = trap.requests().len();
+        assert!(tries <= 3, "{tries} tries");
+    });
+}
+
+#[test]
+fn what_is_given_arrives_as_it_was_and_is_not_said() {
+    const MARK: &str = "s3cr3tM4rk";
+    let trap = Trap::new();
+    let secret = || (text(), text()).prop_map(|(before, after)| format!("{before}{MARK}{after}"));
+    let settings = (text(), secret(), text(), secret(), prop_oneof![Just(String::new()), secret()]);
+    for_any(&settings, |(client_id, client_secret, username, password, security_token)| {
+        trap.forget();
+        // As hostile as can be: it says what it was sent.
+        trap.org.always_with("/", |request| Answer::oauth_error("invalid_grant", request.text()));
+        let app = App::new(&client_id, &client_secret);
+        let login = app.password(&username, &password).security_token(&security_token);
+        let login = login.login_url(trap.org.url()).agent(trap.agent.clone());
+        let error = login.token().expect_err("the org refuses everything");
+        assert_eq!(format!("{error:?}"), error.to_string());
+        for said in
+            [error.to_string(), login.to_string(), format!("{login:?}"), format!("{:?}", error.kind())]
+        {
+            assert!(!said.contains(MARK), "{said}");
+        }
+
+        let requests = trap.requests();
+        let sent = [
+            ("client_id", &client_id),
+            ("client_secret", &client_secret),
+            ("username", &username),
+            ("password", &password),
+            ("security_token", &security_token),
+        ];
+        let unusable = |(name, value): &&(&str, &String)| {
+            value.contains(['\r', '\n', '\0']) || value.is_empty() && *name != "security_token"
+        };
+        if let Some((unusable, _)) = sent.iter().find(unusable) {
+            assert!(
+                matches!(error.kind(), ErrorKind::Setting { name, .. } if name == unusable),
+                "{unusable} is unusable, but: {error}"
+            );
+            assert!(requests.is_empty(), "{requests:?}");
+            return;
+        }
+        assert_eq!(
+            error.to_string().lines().next(),
+            Some("login refused: (withheld: it contains a secret) (invalid_grant, HTTP 400)")
+        );
+        let password = format!("{password}{security_token}");
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", &client_id),
+            ("client_secret", &client_secret),
+            ("username", &username),
+            ("password", &password),
+        ];
+        let form = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].form(), form);
+    });
+}
+
+#[test]
+fn any_redirect_uri_arrives_as_it_was() {
+    let trap = Trap::new();
+    let login_url = format!("{}/customers", trap.org.url());
+    for_any(&prop_oneof![text(), url()], |redirect_uri| {
+        trap.forget();
+        let app = App::new(CLIENT_ID, CLIENT_SECRET);
+        let login = app.code_credentials(SITE_USERNAME, SITE_PASSWORD, &redirect_uri);
+        let error = login.login_url(&login_url).agent(trap.agent.clone()).token().expect_err("no such URI");
+        assert_silent(&error);
+        let requests = trap.requests();
+        match error.kind() {
+            ErrorKind::Setting { name, .. } => assert_eq!((&**name, requests.len()), ("redirect_uri", 0)),
+            ErrorKind::Refused { error, .. } => {
+                assert_eq!(error, "redirect_uri_mismatch");
+                assert_eq!(requests[0].param("redirect_uri"), Some(redirect_uri));
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn any_login_url_is_refused_or_leads_where_it_says() {
+    let trap = Trap::new();
+    let asked = |url: &str| {
+        trap.forget();
+        let error = trap.login().login_url(url).token().expect_err("nobody is there");
+        assert_silent(&error);
+        let asked = trap.asked();
+        match error.kind() {
+            ErrorKind::Setting { name, .. } => {
+                assert_eq!((&**name, asked.len()), ("login_url", 0), "{url:?}");
+            }
+            _ => assert_eq!(asked.len(), 1, "{url:?} led to {asked:?}, and {error}"),
+        }
+        asked.into_iter().next()
+    };
+    for_any(&prop_oneof![text(), url(), url().prop_map(|url| format!(" {url}/ "))], |written| {
+        let Some(url) = asked(&written) else { return };
+        let uri: http::Uri = url.parse().unwrap();
+        let host = uri.host().expect("a URL that was asked has a host");
+        let local = host == "localhost" || host == "[::1]" || host.starts_with("127.");
+        assert!(uri.scheme_str() == Some("https") || local, "{written:?} led to {url}");
+        let lower = written.trim().to_lowercase();
+        let authority = lower.strip_prefix("https://").or(lower.strip_prefix("http://")).unwrap_or(&lower);
+        let rest = authority.strip_prefix(host).unwrap_or_else(|| panic!("{written:?} led to {host}"));
+        assert!(rest.is_empty() || rest.starts_with([':', '/']), "{written:?} led to {host}");
+        assert_eq!(asked(&url), Some(url), "a URL that was asked leads to itself");
+    });
+}
+
+#[test]
+fn any_token_and_instance_are_refused_or_kept_as_they_were() {
+    let token = prop_oneof![text(), "[A-Za-z0-9._~+/=!-]{1,40}", Just(TOKEN.to_owned())];
+    for_any(&(token, url()), |(access_token, instance_url)| {
+        let token = match Token::new(&access_token, &instance_url) {
+            Ok(token) => token,
+            Err(error) => {
+                assert_silent(&error);
+                let ErrorKind::Setting { name, .. } = error.kind() else { panic!("{error}") };
+                assert!(matches!(&**name, "access_token" | "instance_url"), "{error}");
+                return;
+            }
+        };
+        assert_no_secret(&format!("{token:?}"));
+        assert_eq!(token.access_token(), access_token);
+        let again = Token::new(access_token, token.instance_url()).expect("what it made, it takes");
+        assert_eq!(again.instance_url(), token.instance_url());
+        let given = instance_url.trim_end_matches('/').to_lowercase();
+        let usual_port = if given.starts_with("https:") { ":443" } else { ":80" };
+        assert_eq!(token.instance_url(), given.strip_suffix(usual_port).unwrap_or(&given));
+    });
+}
+
+#[test]
+fn any_path_is_refused_or_stays_on_the_instance() {
+    let trap = Trap::new();
+    let instance = trap.org.url();
+    let session = trap.session().timeout(PATIENCE);
+    for_any(&prop_oneof![text(), path(), url(), path().prop_map(|p| format!("{instance}{p}"))], |path| {
+        trap.forget();
+        trap.org.always("/", Answer::json(200, "{}"));
+        let got = session.get::<Value>(&path);
+        let requests = trap.requests();
+        match session.url(&path) {
+            Ok(url) => {
+                let rest = url.strip_prefix(&instance).unwrap_or_else(|| panic!("{path:?} led to {url}"));
+                assert!(rest.is_empty() || rest.starts_with(['/', '?']), "{path:?} led to {url}");
+                assert_eq!(session.url(&url).as_ref().ok(), Some(&url), "a URL leads to itself");
+                let relative = !path.starts_with('/') && !path.starts_with(&instance);
+                assert_eq!(
+                    relative,
+                    rest.starts_with("/services/data/v66.0/") && relative,
+                    "{path:?} led to {url}"
+                );
+                assert_eq!(got.ok(), Some(json!({})), "{path:?} led to {url}");
+                assert_eq!(requests.len(), 1);
+            }
+            Err(error) => {
+                assert_silent(&error);
+                assert!(matches!(error.kind(), ErrorKind::Setting { name, .. } if name == "path"), "{error}");
+                assert_eq!(got.as_ref().err().map(Error::to_string), Some(error.to_string()));
+                assert!(requests.is_empty(), "{requests:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn any_api_version_is_refused_or_a_version() {
+    let trap = Trap::new();
+    for_any(&prop_oneof![text(), "[ vV]{0,2}[0-9]{1,6}(\\.[0-9]{1,2})?"], |version| {
+        match trap.session().api_version(&version).url("x") {
+            Ok(url) => {
+                let rest = url.strip_prefix(&format!("{}/services/data/v", trap.org.url()));
+                let number = rest.and_then(|rest| rest.strip_suffix(".0/x")).expect("a version like v66.0");
+                assert_eq!(number.parse::<u16>().map(|n| n.to_string()).as_deref(), Ok(number));
+                assert!(version.contains(number), "{version:?} became {number}");
+            }
+            Err(error) => {
+                assert_eq!(shown(&error), "api_version is not an API version: write e.g. v66.0");
+            }
+        }
+    });
+}
+
+#[test]
+fn any_soql_arrives_as_it_was() {
+    let trap = Trap::new();
+    let session = trap.session().timeout(PATIENCE);
+    for_any(&(select(&["query", "queryAll", "tooling/query", "query?x=1"]), text()), |(path, soql)| {
+        trap.forget();
+        trap.org.always("/", Answer::json(200, r#"{"totalSize":0,"done":true,"records":[]}"#));
+        assert_eq!(session.query_at::<Value>(path, &soql).count(), 0, "there are no records, and no error");
+        let requests = trap.requests();
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].param("q"), Some(soql));
+    });
+}
+
+#[test]
+fn any_value_is_one_soql_string() {
+    for_any(&text(), |value| {
+        let quoted = soql_quote(&value);
+        let mut rest = quoted.strip_prefix('\'').expect("it begins with a quote").chars();
+        let mut read = String::new();
+        loop {
+            match rest.next().expect("it ends with a quote") {
+                '\'' => break,
+                '\\' => read.push(match rest.next().expect("a backslash has something to escape") {
+                    'n' => '\n',
+                    'r' => '\r',
+                    't' => '\t',
+                    'b' => '\u{8}',
+                    'f' => '\u{c}',
+                    c @ ('\'' | '"' | '\\') => c,
+                    c => panic!("SOQL has no escape \\{c}"),
+                }),
+                c => read.push(c),
+            }
+        }
+        assert_eq!(rest.as_str(), "", "nothing follows the string");
+        assert_eq!(read, value);
+    });
+}
+
+#[test]
+fn any_value_is_one_path_segment() {
+    for_any(
+        &prop_oneof![text(), select(&[".", "..", "/", "../..", "%2e", "?", ""]).prop_map(str::to_owned)],
+        |value| {
+            let segment = path_segment(&value);
+            assert!(segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)), "{segment}");
+            assert!(!matches!(&*segment, "." | ".."), "{segment} climbs");
+            assert_eq!(percent_decode_str(&segment).decode_utf8().as_deref(), Ok(&*value));
+        },
+    );
+}
+
+#[test]
+fn a_description_with_a_secret_in_any_two_encodings_is_withheld() {
+    let trap = Trap::new();
+    let usable = |secret: &String| !secret.contains(['\r', '\n', '\0']);
+    let secret = vec(any::<char>(), 4..20).prop_map(String::from_iter).prop_filter("one line", usable);
+    let around = ("[ -~]{0,12}[ :=\"]", "([ ,&\"][ -~]{0,12})?");
+    for_any_few(&(secret, around), |(secret, (before, after))| {
+        let app = App::new(CLIENT_ID, CLIENT_SECRET);
+        let login = app.password(USERNAME, &secret).login_url(trap.org.url()).agent(trap.agent.clone());
+        for (inner, encode) in ENCODINGS {
+            for (outer, encode_again) in ENCODINGS {
+                let inside = encode(&format!("{before}{secret}{after}"));
+                let description = format!("{before}{}{after}", encode_again(&inside));
+                trap.org.answer(Answer::oauth_error("invalid_grant", &description));
+                let error = login.token().expect_err("the org refuses");
+                assert_eq!(
+                    error.to_string().lines().next(),
+                    Some("login refused: (withheld: it contains a secret) (invalid_grant, HTTP 400)"),
+                    "{secret:?}, {inner}-encoded and then {outer}-encoded: {description:?}"
+                );
+            }
+        }
+        trap.requests();
+    });
+}
+
+#[test]
+fn a_title_shows_no_part_of_a_secret_that_it_is_cut_off_in() {
+    let trap = Trap::new();
+    for_any(&(470_usize..510, select(&[200, 404])), |(padding, status)| {
+        let page = |secret: &str| Answer::html(status, &format!("{}{secret}", "x".repeat(padding)));
+        trap.org.answer(page(SECURITY_TOKEN));
+        let error = trap.login().token().expect_err("a page is no token");
+        assert!(!shown(&error).contains(&SECURITY_TOKEN[..4]), "{error}");
+        trap.org.answer(page(TOKEN));
+        let error = trap.session().get::<Value>("limits").expect_err("a page is no resource");
+        assert!(!shown(&error).contains(&TOKEN[..4]), "{error}");
+        trap.requests();
+    });
+}
+
+#[test]
+fn any_token_reply_can_be_kept_and_read_again() {
+    let value = prop_oneof![
+        text().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        vec(text(), 0..3).prop_map(Value::from),
+        Just(Value::Null),
+    ];
+    let others = btree_map("[a-z_]{1,12}", value, 0..6);
+    let reply = ("[A-Za-z0-9._~+/=!-]{1,120}", "[a-z0-9-]{1,20}\\.my\\.salesforce\\.com/{0,2}", others);
+    for_any(&reply, |(access_token, host, others)| {
+        let mut reply: Value = others.into_iter().collect();
+        reply["access_token"] = access_token.clone().into();
+        reply["instance_url"] = format!("https://{host}").into();
+        let token: Token = serde_json::from_value(reply.clone()).expect("it has all that a token needs");
+        assert_eq!(token.access_token(), access_token);
+        assert_eq!(token.instance_url(), format!("https://{}", host.trim_end_matches('/')));
+        let kept = serde_json::to_string(&token).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), reply);
+        let again: Token = serde_json::from_str(&kept).expect("what it wrote, it reads");
+        assert_eq!(serde_json::to_value(&again).unwrap(), reply);
+        for (name, value) in reply.as_object().unwrap() {
+            assert_eq!(again.field(name), value.as_str());
+        }
+        assert!(token.issued_at().is_none_or(|at| again.issued_at() == Some(at)));
+    });
+}
+
+#[test]
+fn what_is_no_token_is_refused_without_quoting_it() {
+    let value = prop_oneof![
+        Just(json!(TOKEN)),
+        Just(json!(format!("{TOKEN} "))),
+        Just(json!([TOKEN])),
+        Just(json!({ TOKEN: TOKEN })),
+        any::<i64>().prop_map(Value::from),
+        url().prop_map(Value::from),
+    ];
+    let name = select(&["access_token", "instance_url", "id", TOKEN]);
+    for_any(&(vec((name, value), 0..4), 0_usize..200), |(fields, cut)| {
+        let reply: Value = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let text = reply.to_string();
+        let cut = (0..=cut.min(text.len())).rev().find(|n| text.is_char_boundary(*n)).unwrap_or(0);
+        for text in [&text, &text[..cut]] {
+            match serde_json::from_str::<Token>(text) {
+                Ok(token) => assert_no_secret(&format!("{token:?}")),
+                Err(error) => assert_none_of(&forms(TOKEN), &error.to_string()),
+            }
+        }
+        if let Err(error) = serde_json::from_value::<Token>(Value::Array(vec![reply])) {
+            assert_eq!(error.to_string(), "a token is a JSON object");
+        }
+    });
+}
+
+/// Statuses after which nothing is tried again.
+const STATUSES: &[u16] = &[200, 200, 200, 201, 204, 300, 302, 400, 401, 403, 404, 420, 500];
+
+type Encode = fn(&str) -> String;
+
+/// Ways to write a secret, by name.
+const ENCODINGS: [(&str, Encode); 12] = [
+    ("not", str::to_owned),
+    ("form", |text| unreserved(text).replace("%20", "+")),
+    ("percent", percent),
+    ("lower percent", |text| percent(text).to_lowercase_escapes()),
+    ("sparing percent", unreserved),
+    ("base64", |text| BASE64_STANDARD.encode(text)),
+    ("unpadded base64", |text| BASE64_STANDARD_NO_PAD.encode(text)),
+    ("URL-safe base64", |text| BASE64_URL_SAFE.encode(text)),
+    ("unpadded URL-safe base64", |text| BASE64_URL_SAFE_NO_PAD.encode(text)),
+    ("JSON", json_text),
+    ("slash-escaped JSON", |text| json_text(text).replace('/', "\\/")),
+    ("ASCII JSON", |text| {
+        let escape = |unit: u16| match char::from_u32(unit.into()).filter(char::is_ascii) {
+            Some(c) => c.to_string(),
+            None => format!("\\u{unit:04x}"),
+        };
+        json_text(text).encode_utf16().map(escape).collect()
+    }),
+];
+
+fn percent(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+fn unreserved(text: &str) -> String {
+    percent(text).replace("%2D", "-").replace("%2E", ".").replace("%5F", "_").replace("%7E", "~")
+}
+
+fn json_text(text: &str) -> String {
+    let quoted = json!(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+trait LowercaseEscapes {
+    fn to_lowercase_escapes(&self) -> String;
+}
+
+impl LowercaseEscapes for String {
+    /// `%C3a` becomes `%c3a`, and `%41A` stays as it is.
+    fn to_lowercase_escapes(&self) -> String {
+        let mut escape_ends = 0;
+        let lower = |(n, c): (usize, char)| {
+            if c == '%' {
+                escape_ends = n + 3;
+            }
+            if n < escape_ends { c.to_ascii_lowercase() } else { c }
+        };
+        self.char_indices().map(lower).collect()
+    }
+}
+
+/// Any characters, the odd ones more often than in real life.
+fn text() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..24).prop_map(String::from_iter)
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..40)
+}
+
+/// One of these secrets, in one of its forms.
+fn form_of(secrets: &[&str]) -> impl Strategy<Value = String> + use<> {
+    select(secrets.iter().copied().flat_map(forms).collect::<Vec<_>>())
+}
+
+/// Any text, often with one of these secrets in it.
+fn words(secrets: &[&str]) -> impl Strategy<Value = String> + Clone + use<> {
+    let secret = option::of(form_of(secrets)).boxed();
+    let words = |(before, secret, after): (String, Option<String>, String)| {
+        format!("{before} {} {after}", secret.unwrap_or_default())
+    };
+    (text().boxed(), secret, text().boxed()).prop_map(words)
+}
+
+/// A URL, more or less: of Salesforce, of this machine, of others, and of those who want to be
+/// taken for them.
+fn url() -> impl Strategy<Value = String> {
+    let scheme =
+        select(&["https://", "https://", "http://", "HTTPS://", "//", "ftp://", "javascript://", ""]);
+    let user = select(&["", "", "", "", "ada@", "login.salesforce.com@", "a:b@"]);
+    let host = prop_oneof![
+        6 => select(&[
+            "login.salesforce.com", "acme.my.salesforce.com", "ACME.my.site.com", "localhost", "127.0.0.1",
+            "127.9.9.9", "[::1]", "evil.example", "acme.lightning.force.com", "localhost.evil.example",
+            "127.0.0.1.evil.example", "[::1", "", "a..b", "xn--e1afmkfd.example",
+        ]).prop_map(str::to_owned),
+        1 => text(),
+        1 => "[a-z0-9.-]{1,20}",
+    ];
+    let port = select(&["", "", "", ":443", ":80", ":8443", ":0", ":99999", ":+1", ":", ":x"]);
+    (scheme, user, host, port, path()).prop_map(|(scheme, user, host, port, path)| {
+        // A path that does not begin with a slash would make another host of this one.
+        let slash = if path.is_empty() || path.starts_with(['/', '?', '#', '\\']) { "" } else { "/" };
+        format!("{scheme}{user}{host}{port}{slash}{path}")
+    })
+}
+
+/// A path, more or less.
+fn path() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        8 => select(&[
+            "/", "/", "//", "customers", "/services/oauth2/token", "/services/data/v66.0/limits", "sobjects",
+            "..", ".", "\\", "@evil.example", "://evil.example", ":8443", "?", "#", "%2f", "%", " ", "&", "[", ";",
+        ]).prop_map(str::to_owned),
+        1 => text(),
+    ];
+    vec(piece, 0..5).prop_map(|pieces| pieces.concat())
+}
+
+/// The body of a reply.
+#[derive(Clone)]
+struct Body(Vec<u8>);
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.0.escape_ascii())
+    }
+}
+
+/// What Salesforce could say, what it could not, and what nobody could, often with one of these
+/// secrets in it.
+fn body(secrets: &[&str]) -> impl Strategy<Value = Body> + use<> {
+    let words = words(secrets);
+    let known = select(&["INVALID_SESSION_ID", "invalid_grant", "unknown_error"]).prop_map(str::to_owned);
+    let code = prop_oneof![words.clone(), known].boxed();
+    let said = prop_oneof![
+        (code.clone(), words.clone())
+            .prop_map(|(code, text)| json!({ "error": code, "error_description": text }).to_string()),
+        vec((code, words.clone(), words.clone()), 0..3).prop_map(|errors| {
+            let error =
+                |(code, text, field)| json!({ "errorCode": code, "message": text, "fields": [field] });
+            Value::Array(errors.into_iter().map(error).collect()).to_string()
+        }),
+        (words.clone(), url())
+            .prop_map(|(token, url)| json!({ "access_token": token, "instance_url": url }).to_string()),
+        (words.clone(), words.clone())
+            .prop_map(|(title, text)| format!("\n\n<!doctype html><title>{title}</title><p>{text}")),
+        (any::<bool>(), words.clone(), words.clone()).prop_map(|(done, next, name)| {
+            let records = json!([{ "Name": name, "Kids": { "done": done, "records": [] } }]);
+            json!({ "done": done, "nextRecordsUrl": next, "records": records }).to_string()
+        }),
+        words.clone().prop_map(|words| json!(words).to_string()),
+        words,
+    ];
+    let fragment = select(&[
+        "{\"error\":\"",
+        "\",\"error_description\":\"",
+        "\"}",
+        "[{\"message\":\"",
+        "\"}]",
+        "<html",
+        "<title>",
+        "</title",
+        ">",
+        "{\"records\":[",
+        "],\"done\":",
+        "[[[[[[[[",
+        "\u{feff}",
+        "\\u",
+        "\\ud83d",
+        "1e999",
+    ]);
+    let fragments = prop_oneof![
+        bytes(),
+        form_of(secrets).prop_map(String::into_bytes),
+        fragment.prop_map(|fragment| fragment.as_bytes().to_vec()),
+    ];
+    prop_oneof![
+        4 => said.prop_map(|said| Body(said.into_bytes())),
+        2 => vec(fragments, 0..8).prop_map(|fragments| Body(fragments.concat())),
+        1 => vec(any::<u8>(), 0..300).prop_map(Body),
+    ]
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Encoding {
+    Plain,
+    Gzip,
+    /// It says that it is compressed.
+    NotReallyGzip,
+}
+
+fn encoding() -> impl Strategy<Value = Encoding> {
+    prop_oneof![6 => Just(Encoding::Plain), 1 => Just(Encoding::Gzip), 1 => Just(Encoding::NotReallyGzip)]
+}
+
+fn answer(status: u16, Body(body): &Body, encoding: Encoding) -> Answer {
+    let answer = Answer::new(status);
+    match encoding {
+        // These have no body, and what followed them would be taken for the next reply.
+        _ if status == 204 => answer,
+        Encoding::Plain => answer.body(body.clone()),
+        Encoding::Gzip => answer.header("Content-Encoding", "gzip").body(gzip(body)),
+        Encoding::NotReallyGzip => answer.header("Content-Encoding", "gzip").body(body.clone()),
+    }
+}
+
+/// An org, and an agent that cannot reach anything else, but notes what it was asked to.
+struct Trap {
+    org: Org,
+    agent: ureq::Agent,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Trap {
+    fn new() -> Trap {
+        watch_logs();
+        let org = Org::start();
+        let asked = Arc::default();
+        let names = Names { org: org.addr(), asked: Arc::clone(&asked) };
+        let config = ureq::Agent::config_builder().proxy(None).build();
+        Trap { agent: ureq::Agent::with_parts(config, DefaultConnector::new(), names), org, asked }
+    }
+
+    fn login(&self) -> Login {
+        App::new(CLIENT_ID, CLIENT_SECRET)
+            .password(USERNAME, PASSWORD)
+            .security_token(SECURITY_TOKEN)
+            .login_url(self.org.url())
+            .agent(self.agent.clone())
+    }
+
+    /// A session that begins with `TOKEN`, and sends nothing twice.
+    fn session(&self) -> Session {
+        let token = Token::new(TOKEN, self.org.url()).unwrap();
+        self.login().resume(token).unwrap().timeout(ONE_TRY)
+    }
+
+    /// Begins anew, also after a value that the property failed on.
+    fn forget(&self) {
+        self.org.behave();
+        drop((self.org.take_requests(), self.asked()));
+    }
+
+    /// The URLs that were asked since the last time.
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+
+    /// The requests that came since the last time, once it is sure that none went elsewhere.
+    #[track_caller]
+    fn requests(&self) -> Vec<Request> {
+        let (asked, ours) = (self.asked(), format!("{}/", self.org.url()));
+        for url in asked {
+            assert!(url.starts_with(&ours), "{url} was asked");
+        }
+        self.org.take_requests()
+    }
+}
+
+/// Knows where the org is, and that there is nothing else.
+#[derive(Debug)]
+struct Names {
+    org: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &http::Uri,
+        _: &ureq::config::Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        self.asked.lock().unwrap().push(uri.to_string());
+        if uri.authority().is_none_or(|authority| authority.as_str() != self.org.to_string()) {
+            // What is wrong with a certificate is not tried again.
+            return Err(std::io::Error::other("nobody is there, and nobody has a certificate").into());
+        }
+        let mut addrs = self.empty();
+        addrs.push(self.org);
+        Ok(addrs)
+    }
+}
+
+/// Looks for every secret in all that an error says.
+#[track_caller]
+fn assert_silent(error: &Error) {
+    let said = shown(error);
+    assert_none_of(&SECRETS.into_iter().chain([TOKEN]).flat_map(forms).collect::<Vec<_>>(), &said);
+    error.hints().iter().for_each(|hint| assert_no_secret(hint));
+}
+
+#[track_caller]
+fn assert_none_of(secrets: &[String], said: &str) {
+    let leak = secrets.iter().find(|secret| said.contains(&***secret));
+    assert_eq!(leak, None, "{said}");
+}
+
+/// Tries `property` on as many values as proptest is set to, and tells a small one that it fails on.
+#[track_caller]
+fn for_any<S: Strategy>(values: &S, property: impl Fn(S::Value)) {
+    for_so_many(Config::default().cases, values, property);
+}
+
+/// For a property that makes a hundred requests of each value.
+#[track_caller]
+fn for_any_few<S: Strategy>(values: &S, property: impl Fn(S::Value)) {
+    for_so_many(Config::default().cases.div_ceil(32), values, property);
+}
+
+#[track_caller]
+fn for_so_many<S: Strategy>(cases: u32, values: &S, property: impl Fn(S::Value)) {
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
+    let tried = TestRunner::new(config).run(values, |value| {
+        property(value);
+        Ok(())
+    });
+    if let Err(failure) = tried {
+        panic!("{failure}");
+    }
+}

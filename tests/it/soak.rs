@@ -1,0 +1,320 @@
+//! Logins and requests from eight threads at once, at an org that fails one reply in ten.
+
+use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+use std::{fs, thread};
+
+use fake_org::{
+    CLIENT_ID, CLIENT_SECRET, ORG_ID, Org, PASSWORD, REDIRECT_URI, SECURITY_TOKEN, SITE_PASSWORD,
+    SITE_USER_ID, SITE_USERNAME, USER_ID, USERNAME,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sf_login::ureq::Agent;
+use sf_login::{App, Error, Session};
+
+use crate::support::{agent, shown, watch_logs};
+
+const THREADS: usize = 8;
+const ACCOUNTS: usize = 200;
+const PAGE: usize = 25;
+
+/// After so many requests of it, a session has expired.
+const SESSION_USES: u32 = 50;
+
+#[test]
+fn eight_threads_lose_nothing_at_an_org_that_fails_one_reply_in_ten() {
+    within(Duration::from_secs(60), || soak(&Org::start(), 600, 1));
+}
+
+/// The long form of the same, over TLS, with an eye on memory. Run it alone, since it looks at the
+/// memory of the whole process:
+///
+/// ```text
+/// cargo test --test it -- --ignored ten_thousand
+/// ```
+///
+/// It takes about 40 seconds in a debug build on two cores, most of it the pauses before retries.
+#[test]
+#[ignore = "takes 40 seconds, and must run alone"]
+fn ten_thousand_requests_lose_nothing_and_leave_nothing_behind() {
+    within(Duration::from_secs(180), || {
+        let org = Org::start_tls();
+        soak(&org, 1_000, 2);
+        let warm = resident_kib();
+        soak(&org, 10_000, 3);
+        let (Some(warm), Some(end)) = (warm, resident_kib()) else { return };
+        println!("resident: {warm} KiB after 1,000 requests, {end} KiB after 11,000");
+        // What the org itself keeps, of 10,000 requests, is a few MiB.
+        assert!(end < warm + 16 * 1024, "memory grew from {warm} KiB to {end} KiB");
+    });
+}
+
+/// Makes so many requests, and looks at what has become of each.
+fn soak(org: &Org, requests: usize, seed: u64) {
+    watch_logs();
+    let accounts = org.records("Account").len();
+    org.seed_accounts(ACCOUNTS - accounts);
+    let before: Vec<String> = org.records("Contact").iter().map(last_name).collect();
+    org.setup(|setup| {
+        setup.page_size = PAGE;
+        setup.session_uses = Some(SESSION_USES);
+        setup.keep_requests = 100;
+    });
+    org.chaos(seed, 10);
+    let (agent, tally, logins) = (agent(org), Tally::default(), org.logins());
+    let session = loop {
+        let app = App::new(CLIENT_ID, CLIENT_SECRET);
+        let login = app.password(USERNAME, PASSWORD).security_token(SECURITY_TOKEN);
+        match login.login_url(org.url()).agent(agent.clone()).session() {
+            Ok(session) => break session,
+            Err(error) => tally.failed(&error),
+        }
+    };
+    let workers: Vec<Worker> = thread::scope(|scope| {
+        let worker = |number| {
+            let (agent, session, tally) = (&agent, &session, &tally);
+            let seed = seed * 100 + number as u64;
+            let prefix = format!("{seed}-");
+            let (created, upserted) = (BTreeMap::new(), BTreeMap::new());
+            let worker =
+                Worker { org, agent, session, tally, prefix, made: 0, random: seed, created, upserted };
+            scope.spawn(move || worker.work(requests))
+        };
+        let workers: Vec<_> = (0..THREADS).map(worker).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    org.behave();
+
+    // Every write that was Ok was done once, and no other.
+    let mut there: Vec<String> = org.records("Contact").iter().map(last_name).collect();
+    there.retain(|name| !before.contains(name));
+    there.sort();
+    let done = workers.iter().flat_map(|worker| worker.created.keys().chain(worker.upserted.values()));
+    let mut done: Vec<String> = done.cloned().collect();
+    done.sort();
+    assert_eq!(there, done, "the contacts in the org are those that were created");
+
+    let asked = tally.requests.load(SeqCst);
+    let (failed, own) = (tally.failed.load(SeqCst), tally.logins.load(SeqCst));
+    let logins = org.logins() - logins;
+    // A login has three tries, of which chaos leaves it the first nine times in ten.
+    let expiries = asked / SESSION_USES as usize + 1;
+    assert!(logins >= own, "{logins} logins of at least {own}");
+    assert!(
+        logins <= (own + expiries) * 3 / 2 + 5,
+        "{logins} logins, of which {own} asked for, and {expiries} expiries"
+    );
+    assert!(failed > 0, "the chaos did not come to pass");
+    assert!(failed < asked / 10, "{failed} of {asked} requests failed in the end");
+    let expired_twice = tally.expired_twice.load(SeqCst);
+    assert!(expired_twice <= 1 + asked / 1000, "{expired_twice} requests met a second expired session");
+    assert!(tally.most_open.load(SeqCst) <= 2 * THREADS, "{} open connections", tally.most_open.load(SeqCst));
+}
+
+/// What all workers did together.
+#[derive(Default)]
+struct Tally {
+    requests: AtomicUsize,
+    /// Separate logins, beside those that replace a session that expired.
+    logins: AtomicUsize,
+    failed: AtomicUsize,
+    /// Requests that logged in again, had to pause, and found the new session used up by the others.
+    expired_twice: AtomicUsize,
+    most_open: AtomicUsize,
+}
+
+impl Tally {
+    /// Lets that pass which a caller is told to try again later.
+    #[track_caller]
+    fn failed(&self, error: &Error) {
+        let said = shown(error);
+        if error.is_transient() {
+            self.failed.fetch_add(1, SeqCst);
+        } else {
+            assert_eq!(
+                said.lines().next(),
+                Some("request refused: Session expired or invalid (INVALID_SESSION_ID) (HTTP 401)"),
+                "{said}"
+            );
+            self.expired_twice.fetch_add(1, SeqCst);
+        }
+    }
+}
+
+struct Worker<'a> {
+    org: &'a Org,
+    agent: &'a Agent,
+    session: &'a Session,
+    tally: &'a Tally,
+    /// Before the names of all that this worker makes.
+    prefix: String,
+    made: usize,
+    random: u64,
+    /// The contacts that there must be, by last name, with their ids.
+    created: BTreeMap<String, String>,
+    /// The last names that there must be, by external id.
+    upserted: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Account {
+    name: String,
+    number_of_employees: usize,
+}
+
+#[derive(Deserialize)]
+struct Saved {
+    id: String,
+    success: bool,
+}
+
+impl Worker<'_> {
+    fn work(mut self, requests: usize) -> Self {
+        while self.tally.requests.load(SeqCst) < requests {
+            let made = match self.below(16) {
+                0 => self.log_in(),
+                1 => self.query(),
+                2..=5 => self.create(),
+                6..=8 => self.upsert(),
+                9 => self.delete(),
+                10..=11 => self.look_around(),
+                _ => self.read(),
+            };
+            match made {
+                Ok(requests) => self.tally.requests.fetch_add(requests, SeqCst),
+                Err(error) => {
+                    self.tally.failed(&error);
+                    self.tally.requests.fetch_add(1, SeqCst)
+                }
+            };
+            self.tally.most_open.fetch_max(self.org.open_connections(), SeqCst);
+        }
+        self
+    }
+
+    /// A login of its own, in each flow in turn, with a request and a logout.
+    fn log_in(&mut self) -> Result<usize, Error> {
+        self.tally.logins.fetch_add(1, SeqCst);
+        let app = App::new(CLIENT_ID, CLIENT_SECRET);
+        let (login, user, url) = match self.below(3) {
+            0 => {
+                let login = app.password(USERNAME, PASSWORD).security_token(SECURITY_TOKEN);
+                (login, USER_ID, self.org.url())
+            }
+            1 => (app.client_credentials(), USER_ID, self.org.url()),
+            _ => {
+                let login = app.code_credentials(SITE_USERNAME, SITE_PASSWORD, REDIRECT_URI);
+                (login, SITE_USER_ID, self.org.site_url())
+            }
+        };
+        let login = login.login_url(url).agent(self.agent.clone());
+        let session = login.session()?;
+        let token = session.token();
+        assert_eq!((token.user_id(), token.organization_id()), (Some(user), Some(ORG_ID)));
+        assert_eq!(token.instance_url(), self.org.url());
+        let limits: Value = session.get("limits")?;
+        assert_eq!(limits["DailyApiRequests"]["Max"], 15_000);
+        session.revoke()?;
+        Ok(3)
+    }
+
+    /// Every record exactly once, in order.
+    fn query(&mut self) -> Result<usize, Error> {
+        let soql = "SELECT Name, NumberOfEmployees FROM Account";
+        let mut records = self.session.query::<Account>(soql);
+        for number in 1..=ACCOUNTS {
+            let account = records.next().expect("a record is lost")?;
+            assert_eq!((account.name, account.number_of_employees), (format!("Account {number:05}"), number));
+        }
+        assert_eq!(records.total(), Some(ACCOUNTS as u64));
+        assert!(records.next().is_none(), "there are more records than there are");
+        Ok(ACCOUNTS / PAGE)
+    }
+
+    fn read(&mut self) -> Result<usize, Error> {
+        let number = self.below(ACCOUNTS) + 1;
+        let path = format!("sobjects/Account/External_Id__c/EXT-{number:05}");
+        let account: Account = self.session.get(&path)?;
+        assert_eq!((account.name, account.number_of_employees), (format!("Account {number:05}"), number));
+        Ok(1)
+    }
+
+    fn look_around(&mut self) -> Result<usize, Error> {
+        let versions: Value = self.session.get("/services/data/")?;
+        assert_eq!(versions[0]["version"], "31.0");
+        let contact: Value = self.session.get("sobjects/Contact/describe")?;
+        assert_eq!(contact["name"], "Contact");
+        Ok(2)
+    }
+
+    fn create(&mut self) -> Result<usize, Error> {
+        let name = self.new_name();
+        let saved: Saved = self.session.post("sobjects/Contact", &json!({ "LastName": name }))?;
+        assert!(saved.success);
+        self.created.insert(name, saved.id);
+        Ok(1)
+    }
+
+    fn upsert(&mut self) -> Result<usize, Error> {
+        let number = self.below(5);
+        let key = format!("{}{number}", self.prefix);
+        let name = self.new_name();
+        let path = format!("sobjects/Contact/External_Id__c/{key}");
+        let saved: Saved = self.session.patch(&path, &json!({ "LastName": name }))?;
+        assert!(saved.success);
+        self.upserted.insert(key, name);
+        Ok(1)
+    }
+
+    fn delete(&mut self) -> Result<usize, Error> {
+        let Some((name, id)) = self.created.first_key_value() else { return Ok(0) };
+        self.session.delete(&format!("sobjects/Contact/{id}"))?;
+        let name = name.clone();
+        self.created.remove(&name);
+        Ok(1)
+    }
+
+    fn new_name(&mut self) -> String {
+        self.made += 1;
+        format!("{}{}", self.prefix, self.made)
+    }
+
+    /// A number that looks random, and is the same in each run.
+    fn below(&mut self, end: usize) -> usize {
+        self.random =
+            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.random >> 33).expect("31 bits") % end
+    }
+}
+
+fn last_name(contact: &serde_json::Map<String, Value>) -> String {
+    contact["LastName"].as_str().expect("every contact has a last name").to_owned()
+}
+
+/// The memory that this process has now, where the system tells.
+fn resident_kib() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+/// Does the work, and fails if it takes longer than `limit`.
+fn within(limit: Duration, work: impl FnOnce() + Send + 'static) {
+    let (done, receiver) = channel();
+    let worker = thread::spawn(move || {
+        work();
+        done.send(()).expect("somebody waits");
+    });
+    match receiver.recv_timeout(limit) {
+        Ok(()) => {}
+        Err(RecvTimeoutError::Timeout) => panic!("it hangs: not done within {limit:?}"),
+        Err(RecvTimeoutError::Disconnected) => {
+            resume_unwind(worker.join().expect_err("the worker ended early"))
+        }
+    }
+}
