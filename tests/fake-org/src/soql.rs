@@ -206,10 +206,21 @@ fn literal(word: &str) -> Option<Literal> {
         Some(Literal::Boolean(true))
     } else if word.eq_ignore_ascii_case("false") {
         Some(Literal::Boolean(false))
-    } else if let Some(time) = text::parse_timestamp(word) {
+    } else if let Some(time) = text::parse_timestamp(word).or_else(|| day(word)) {
         Some(Literal::Time(time))
     } else {
         word.parse().ok().filter(|number: &f64| number.is_finite()).map(Literal::Number)
+    }
+}
+
+/// The beginning of a day that SOQL has a name for, in milliseconds since 1970; days are UTC's here.
+fn day(name: &str) -> Option<i64> {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let today = text::now() / DAY * DAY;
+    match name.to_ascii_uppercase().as_str() {
+        "TODAY" => Some(today),
+        "YESTERDAY" => Some(today - DAY),
+        _ => None,
     }
 }
 
