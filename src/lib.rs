@@ -592,7 +592,8 @@ impl<'de> Deserialize<'de> for Token {
 ///
 /// **Retries**, at most two and within the timeout: when nothing was sent yet, and when Salesforce
 /// says to try later (429), every request; when the exchange broke off or the server was
-/// unavailable (502, 503, 504), only those that read. `Retry-After` is honoured.
+/// unavailable (502, 503, 504), only those that read. `Retry-After` is honoured. Of a write without a
+/// body, a DELETE say, it is only sometimes known that nothing was sent; otherwise it is not repeated.
 pub struct Session {
     client: Client,
     version: String,

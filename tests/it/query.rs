@@ -399,8 +399,7 @@ fn a_path_that_cannot_be_used_is_told_by_the_first_record() {
 fn soql_that_is_too_long_says_so() {
     let org = Org::start();
     let session = kept(&org);
-    let hint =
-        "the request's URL is too long: shorten the SOQL, e.g. by fewer ids in IN (...) and several queries";
+    let hint = "the request's URL, or its headers, are too long: shorten the SOQL, e.g. by fewer ids in IN (...) and several queries";
     let ids = |count: usize| {
         let ids: Vec<_> = iter::repeat_n("'001000000000001AAA'", count).collect();
         format!("SELECT Id FROM Account WHERE Id IN ({})", ids.join(","))
