@@ -68,15 +68,18 @@
 //!
 //! - Passwords, security tokens, client secrets, access tokens and codes appear in no `Debug`,
 //!   `Display`, hint or panic, and in no log record while the logger's maximum level is debug. A
-//!   description from the server that contains one, in whatever encoding, is withheld whole.
-//!   *Tested by collecting all that every scenario prints, logs and formats, and searching it for
-//!   every secret in plain, form-, percent-, base64- and JSON-encoded form.*
+//!   description from the server that contains one, plain or form-, percent-, base64-, JSON- or
+//!   HTML-encoded, is withheld whole. *Tested by searching all that every scenario prints, logs and
+//!   formats for every secret in each of these forms.*
 //! - Credentials go over https only (plain http to `127.0.0.0/8`, `[::1]` and `localhost`, and
 //!   there never through a proxy); redirects are not followed. The token goes to the instance's
 //!   own origin only. *Tested by counting connections on the servers that must not be asked.*
-//! - Every exchange has a deadline and every reply a size limit, after decompression. *Tested with
-//!   servers that stall, drip, cut off, and answer with a gzip bomb.*
-//! - A refused login is not repeated. *Tested by counting logins on the server.*
+//! - Every exchange has a deadline and every reply a size limit, after decompression; the body of a
+//!   reply to [`Session::run`] is its caller's. *Tested with servers that stall, drip, cut off, and
+//!   answer with a gzip bomb.*
+//! - A refused login is not repeated, a cut-off reply is an error, and nothing that a server sends
+//!   causes a panic. *Tested by counting logins on the server, and with arbitrary bytes as replies,
+//!   headers and settings.*
 //!
 //! Not promised: memory is not wiped; at log level trace, ureq's own records are not redacted, and at
 //! debug it shows what a server wrote into headers like `Server` and `Content-Type`; a caller's agent

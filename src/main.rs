@@ -181,9 +181,8 @@ fn query(soql: &str) -> anyhow::Result<()> {
     let session = session()?;
     let mut records = session.query::<Box<RawValue>>(soql);
     let mut out = BufWriter::new(io::stdout().lock());
-    // Between the records, it would be noise.
-    let shown = io::stderr().is_terminal() && !io::stdout().is_terminal();
-    let mut progress = Progress { shown, given: 0 };
+    let beside_records = io::stdout().is_terminal();
+    let mut progress = Progress { wanted: io::stderr().is_terminal(), given: 0, shown: false };
     loop {
         if records.size_hint().0 == 0 {
             // The next page may take a while, so what has come goes out.
@@ -193,6 +192,9 @@ fn query(soql: &str) -> anyhow::Result<()> {
         let Some(record) = records.next() else {
             return Ok(());
         };
+        if beside_records {
+            progress.wipe();
+        }
         // Line ends can only be white space in JSON; inside a string they are written \n.
         for line in record?.get().split(['\r', '\n']) {
             out.write_all(line.as_bytes()).context(STDOUT)?;
@@ -202,25 +204,31 @@ fn query(soql: &str) -> anyhow::Result<()> {
     }
 }
 
-/// `12,000 of 250,000 records`, on a terminal; wiped when the query ends.
+/// `12,000 of 250,000 records`, on a terminal, while a page is waited for.
 struct Progress {
-    shown: bool,
+    wanted: bool,
     given: u64,
+    shown: bool,
 }
 
 impl Progress {
-    fn show(&self, total: Option<u64>) {
-        if let (true, Some(total)) = (self.shown, total) {
+    fn show(&mut self, total: Option<u64>) {
+        if let (true, Some(total)) = (self.wanted, total) {
             let _ = write!(io::stderr(), "\r{} of {} records", grouped(self.given), grouped(total));
+            self.shown = true;
+        }
+    }
+
+    fn wipe(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.shown && self.given > 0 {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
+        self.wipe();
     }
 }
 

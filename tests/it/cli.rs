@@ -728,10 +728,11 @@ fn a_terminal_sees_who_logged_in_where_and_how_far_a_query_is() {
         assert_eq!(run.stdout.trim_end().lines().count(), lines, "{args}: {}", run.stdout);
         assert!(!run.stdout.contains(['\r', '\u{1b}']), "{args}: {}", run.stdout);
     }
-    // Where the records go to the terminal as well, there is nothing between them.
+    // Where the records go to the terminal as well, the progress has a line of its own and is wiped.
     let run = on_terminal(&kept, "query 'SELECT Name FROM Account LIMIT 1'");
     let record = r#"{"attributes":{"type":"Account","url":"/services/data/v66.0/sobjects/Account/0015g0000000001AAA"},"Name":"Account 00001"}"#;
-    assert_eq!((run.code, run.stderr), (Some(0), format!("{record}\r\n")));
+    let progress = "\r1 of 1 records\r\u{1b}[K";
+    assert_eq!((run.code, run.stderr), (Some(0), format!("{record}\r\n{progress}")));
 }
 
 #[test]

@@ -397,6 +397,18 @@ fn a_streamed_reply_that_stops_coming_is_an_error() {
 }
 
 #[test]
+fn replies_of_more_than_128_mebibytes_are_refused() {
+    let org = Org::start();
+    let session = session(&org);
+    // Compressed, a bomb of some hundred kilobytes: its members follow each other.
+    let mebibyte = fake_org::gzip(&vec![b' '; 1024 * 1024]);
+    let bomb = Answer::new(200).header("Content-Encoding", "gzip").body(mebibyte.repeat(129));
+    org.answer_to("/services/apexrest/", bomb);
+    let error = session.get::<Value>("/services/apexrest/bomb").unwrap_err();
+    assert_eq!(headline(&error), "unexpected reply: larger than 128 MiB (HTTP 200)");
+}
+
+#[test]
 fn every_request_has_a_deadline() {
     let pace = Duration::from_millis(50);
     let slow: [(&str, Answer, &str); 4] = [

@@ -74,7 +74,7 @@ pub fn assert_no_secret(text: &str) {
     }
 }
 
-/// A secret, plain and form-, percent-, base64- and JSON-encoded.
+/// A secret, plain and form-, percent-, base64-, JSON- and HTML-encoded.
 pub fn forms(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).expect("a string is JSON").trim_matches('"').to_owned();
     let ascii = |c: char| {
@@ -93,6 +93,7 @@ pub fn forms(secret: &str) -> Vec<String> {
         BASE64_URL_SAFE_NO_PAD.encode(secret),
         BASE64_STANDARD.encode(format!("{USERNAME}:{secret}")),
         BASE64_STANDARD.encode(format!("{SITE_USERNAME}:{secret}")),
+        secret.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;"),
         json.chars().map(ascii).collect(),
         json.replace('/', "\\/"),
         json,
