@@ -376,10 +376,7 @@ impl Login {
     ///
     /// ```
     /// # let org = fake_org::Org::start();
-    /// # let login = sf_login::App::new(fake_org::CLIENT_ID, fake_org::CLIENT_SECRET)
-    /// #     .password(fake_org::USERNAME, fake_org::PASSWORD)
-    /// #     .security_token(fake_org::SECURITY_TOKEN)
-    /// #     .login_url(org.url());
+    /// # let login = include!("../tests/doc/login.rs")(&org);
     /// let token = login.token()?;
     /// println!("organization {:?}", token.organization_id());
     /// # assert_eq!(token.organization_id(), Some(fake_org::ORG_ID));
@@ -412,10 +409,7 @@ impl Login {
     ///
     /// ```
     /// # let org = fake_org::Org::start();
-    /// # let login = sf_login::App::new(fake_org::CLIENT_ID, fake_org::CLIENT_SECRET)
-    /// #     .password(fake_org::USERNAME, fake_org::PASSWORD)
-    /// #     .security_token(fake_org::SECURITY_TOKEN)
-    /// #     .login_url(org.url());
+    /// # let login = include!("../tests/doc/login.rs")(&org);
     /// # let kept = serde_json::to_string(&login.token()?).unwrap();
     /// let token: sf_login::Token = serde_json::from_str(&kept).unwrap();
     /// let session = login.resume(token)?;
@@ -698,11 +692,7 @@ impl Session {
     ///
     /// ```
     /// # let org = fake_org::Org::start();
-    /// # let session = sf_login::App::new(fake_org::CLIENT_ID, fake_org::CLIENT_SECRET)
-    /// #     .password(fake_org::USERNAME, fake_org::PASSWORD)
-    /// #     .security_token(fake_org::SECURITY_TOKEN)
-    /// #     .login_url(org.url())
-    /// #     .session()?;
+    /// # let session = include!("../tests/doc/login.rs")(&org).session()?;
     /// let limits: serde_json::Value = session.get("limits")?;
     /// println!("{} API requests left today", limits["DailyApiRequests"]["Remaining"]);
     /// # assert!(limits["DailyApiRequests"]["Remaining"].is_u64());
@@ -760,11 +750,7 @@ impl Session {
     /// ```
     /// # let org = fake_org::Org::start();
     /// # org.seed_accounts(3);
-    /// # let session = sf_login::App::new(fake_org::CLIENT_ID, fake_org::CLIENT_SECRET)
-    /// #     .password(fake_org::USERNAME, fake_org::PASSWORD)
-    /// #     .security_token(fake_org::SECURITY_TOKEN)
-    /// #     .login_url(org.url())
-    /// #     .session()?;
+    /// # let session = include!("../tests/doc/login.rs")(&org).session()?;
     /// #[derive(serde::Deserialize)]
     /// struct Account {
     ///     #[serde(rename = "Name")]
@@ -848,11 +834,7 @@ impl Session {
     /// use sf_login::ureq::http::Request;
     ///
     /// # let org = fake_org::Org::start();
-    /// # let session = sf_login::App::new(fake_org::CLIENT_ID, fake_org::CLIENT_SECRET)
-    /// #     .password(fake_org::USERNAME, fake_org::PASSWORD)
-    /// #     .security_token(fake_org::SECURITY_TOKEN)
-    /// #     .login_url(org.url())
-    /// #     .session()?;
+    /// # let session = include!("../tests/doc/login.rs")(&org).session()?;
     /// let request = Request::get(session.url("limits")?).body("").unwrap();
     /// let reply = session.run(request)?;
     /// println!("{:?}", reply.headers().get("Sforce-Limit-Info"));
@@ -1505,11 +1487,10 @@ struct State {
     unproven: bool,
     /// A thread is logging in again.
     logging_in: bool,
-    /// How many new logins have ended, and how the last one failed.
+    /// How many new logins have ended.
     logins: u64,
-    failure: Option<Error>,
-    /// What no further login would change.
-    refusal: Option<Error>,
+    /// How the last one failed, and whether another could change that.
+    failure: Option<(Error, bool)>,
 }
 
 impl Session {
@@ -1526,7 +1507,6 @@ impl Session {
                 logging_in: false,
                 logins: 0,
                 failure: None,
-                refusal: None,
             }),
             login_ended: Condvar::new(),
         }
@@ -1602,9 +1582,9 @@ impl Session {
 
     fn usable_token(&self) -> Result<Arc<Token>, Error> {
         let state = self.lock();
-        match &state.refusal {
-            Some(refusal) => Err(refusal.clone()),
-            None => Ok(state.token.clone()),
+        match &state.failure {
+            Some((refusal, false)) => Err(refusal.clone()),
+            _ => Ok(state.token.clone()),
         }
     }
 
@@ -1627,14 +1607,14 @@ impl Session {
         let mut state = self.lock();
         let logins = state.logins;
         loop {
-            if let Some(refusal) = &state.refusal {
-                return Err(refusal.clone());
+            match &state.failure {
+                Some((failure, may_pass)) if !may_pass || state.logins != logins => {
+                    return Err(failure.clone());
+                }
+                _ => {}
             }
             if !Arc::ptr_eq(&state.token, used) {
                 return Ok(false);
-            }
-            if let (true, Some(failure)) = (state.logins != logins, &state.failure) {
-                return Err(failure.clone());
             }
             if !state.logging_in {
                 break;
@@ -1648,7 +1628,7 @@ impl Session {
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
         if state.unproven {
-            state.refusal = Some(expired.clone());
+            state.failure = Some((expired.clone(), false));
             return Err(expired);
         }
         let (Some(login), true) = (&self.login, allowed) else {
@@ -1680,11 +1660,7 @@ impl Session {
                 Ok(true)
             }
             Err(error) => {
-                state.failure = Some(error.clone());
-                // Only what passes by itself is worth another login.
-                if !error.is_transient() {
-                    state.refusal = Some(error.clone());
-                }
+                state.failure = Some((error.clone(), error.is_transient()));
                 Err(error)
             }
         }
