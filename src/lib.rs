@@ -812,10 +812,11 @@ impl Session {
             );
             return Err(setting("path", problem));
         }
-        if url.parse::<http::Uri>().is_err() {
+        // `http::Uri` takes no more.
+        if url.len() >= usize::from(u16::MAX) || url.parse::<http::Uri>().is_err() {
             let problem = format!(
-                "makes a URL of {} bytes, more than can be sent: shorten the SOQL, e.g. by fewer \
-                 ids in IN (...) and several queries",
+                "makes a URL of {} bytes that cannot be sent: if it is long, shorten the SOQL, e.g. by \
+                 fewer ids in IN (...) and several queries",
                 url.len()
             );
             return Err(setting("path", problem));

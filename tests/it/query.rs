@@ -416,7 +416,7 @@ fn soql_that_is_too_long_says_so() {
     let length =
         org.url().len() + QUERY.len() + 3 + soql.len() + 2 * soql.matches([' ', '\'', ',', '(', ')']).count();
     let message = format!(
-        "path makes a URL of {length} bytes, more than can be sent: shorten the SOQL, e.g. by fewer ids in IN (...) \
+        "path makes a URL of {length} bytes that cannot be sent: if it is long, shorten the SOQL, e.g. by fewer ids in IN (...) \
          and several queries"
     );
     assert_eq!(shown(&error), message);
