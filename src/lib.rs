@@ -101,6 +101,7 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs, str, thread, vec};
@@ -1136,7 +1137,11 @@ impl Error {
     }
 
     fn new(kind: ErrorKind, fault: Option<Fault>) -> Error {
-        Error(Arc::new(Failure { kind, tried: None, hints: Vec::new(), fault, retry_after: None }))
+        Error::with(kind, fault, None)
+    }
+
+    fn with(kind: ErrorKind, fault: Option<Fault>, retry_after: Option<Duration>) -> Error {
+        Error(Arc::new(Failure { kind, tried: None, hints: Vec::new(), fault, retry_after }))
     }
 
     /// With the hints, and with what was tried if it was a login.
@@ -2110,10 +2115,11 @@ impl Client {
     fn proxy(&self, url: &str) -> Option<&ureq::Proxy> {
         let place = place(url).ok()?;
         let spared = self.no_proxy.iter().any(|entry| {
+            let entry = entry.strip_suffix(":443").unwrap_or(entry).trim_end_matches('.');
             let domain = entry.trim_start_matches('*').trim_start_matches('.');
-            let rest = place.host.strip_suffix(domain);
-            entry == "*"
-                || !domain.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            let rest = place.host.strip_suffix(domain).filter(|_| !domain.is_empty());
+            let within = rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+            within || entry == "*" || entry == place.authority || place.host == format!("[{entry}]")
         });
         self.agent.config().proxy().filter(|_| !spared && !place.loopback)
     }
@@ -2408,13 +2414,7 @@ impl Reply {
             429 => Some(Fault::TryLater),
             _ => fault,
         };
-        Error(Arc::new(Failure {
-            kind,
-            tried: None,
-            hints: Vec::new(),
-            fault,
-            retry_after: self.retry_after,
-        }))
+        Error::with(kind, fault, self.retry_after)
     }
 
     fn unexpected(&self, problem: impl Into<String>) -> Error {
@@ -2695,11 +2695,21 @@ fn printable(text: &str) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    let hidden = |c: &char| {
-        let invisible = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        invisible || c.is_control() && !c.is_whitespace()
-    };
-    let shown: String = text.chars().filter(|c| !hidden(c)).collect();
+    /// Takes no room on a terminal, or changes the order of what does.
+    const HIDDEN: [RangeInclusive<char>; 9] = [
+        '\u{ad}'..='\u{ad}',
+        '\u{61c}'..='\u{61c}',
+        '\u{180e}'..='\u{180e}',
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{fe00}'..='\u{fe0f}',
+        '\u{feff}'..='\u{feff}',
+        '\u{e0000}'..='\u{e0fff}',
+    ];
+    let is_shown =
+        |c: &char| c.is_whitespace() || !c.is_control() && !HIDDEN.iter().any(|range| range.contains(c));
+    let shown: String = text.chars().filter(is_shown).collect();
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -182,6 +182,9 @@ fn hosts_of_no_proxy_are_reached_without_it() {
         ("NO_PROXY", "*"),
         ("NO_PROXY", "ACME.Invalid"),
         ("NO_PROXY", "example.com, ,acme.invalid"),
+        ("NO_PROXY", "acme.invalid:443"),
+        ("NO_PROXY", "acme.invalid."),
+        ("NO_PROXY", "example.com\tacme.invalid"),
         ("no_proxy", "example.com acme.invalid"),
     ];
     let env = with(with(org.env(), "HTTPS_PROXY", &proxy.url()), "SF_LOGIN_URL", "acme.invalid");
