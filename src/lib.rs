@@ -123,7 +123,10 @@ pub use ureq;
 
 /// The `SF_*` settings that hold no secret, for `cargo::rerun-if-env-changed` in a `build.rs`.
 ///
-/// Cargo writes the values of the variables that it watches into `target/`, so watch only these.
+/// Cargo writes the values of the variables that it watches into `target/`, so watch only these. And
+/// it runs a build script that fails again at every check: commit what the script fetches, let it log in
+/// only when told to (by `SF_REFRESH=1`, say), and do not let a refused login be what it fails with,
+/// because failed logins lock the user out.
 ///
 /// ```
 /// for name in sf_login::ENV_VARS {
@@ -168,6 +171,26 @@ const MOST_UNCOUNTED_PAGES: usize = 10_000;
 
 /// How many of a refusal's reasons, and of a reason's fields, a message takes.
 const MOST_SHOWN: usize = 10;
+
+/// Salesforce's own words, as documented or often seen: quoted even where a very short secret happens
+/// to be part of them, because the hints, and what is done about a refusal, depend on them.
+#[rustfmt::skip]
+const DOCUMENTED: &[&str] = &[
+    "invalid_grant", "invalid_client_id", "invalid_client", "unsupported_grant_type", "invalid_request",
+    "inactive_user", "inactive_org", "rate_limit_exceeded", "invalid_app_access", "redirect_uri_mismatch",
+    "invalid_scope", "unknown_error", "unsupported_token_type", "invalid_token",
+    "authentication failure", "authentication failure - Invalid Password", "ip restricted",
+    "ip restricted or invalid login hours", "inactive user", "user hasn't approved this consumer",
+    "request not supported on this domain", "no client credentials user enabled",
+    "client credentials flow not enabled", "expired authorization code", "invalid authorization code",
+    "invalid code verifier", "client identifier invalid", "invalid client credentials",
+    "code credential flow not enabled", "grant type not supported",
+    "user is not admin approved to access this app", "retry your request",
+    "INVALID_SESSION_ID", "INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "INVALID_AUTH_HEADER",
+    "REQUEST_LIMIT_EXCEEDED", "API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "MALFORMED_QUERY",
+    "INVALID_FIELD", "INVALID_TYPE", "MALFORMED_ID", "NOT_FOUND", "URL_NOT_RESET", "SERVER_UNAVAILABLE",
+    "Session expired or invalid", "This session is not valid for use with the REST API", "Bad_OAuth_Token",
+];
 
 const TOKEN_PATH: &str = "/services/oauth2/token";
 const AUTHORIZE_PATH: &str = "/services/oauth2/authorize";
@@ -223,6 +246,16 @@ impl App {
     ///
     /// Salesforce wants the flow switched on for the app, and [`Login::login_url`] to be the org's
     /// My Domain, e.g. `https://ACME.my.salesforce.com`.
+    ///
+    /// ```
+    /// # let org = fake_org::Org::start();
+    /// # let (key, secret, my_domain) = (fake_org::CLIENT_ID, fake_org::CLIENT_SECRET, org.url());
+    /// let app = sf_login::App::new(key, secret);
+    /// let session = app.client_credentials().login_url(my_domain).session()?;
+    /// println!("requests run as {:?}", session.token().user_id());
+    /// # assert_eq!(session.token().user_id(), Some(fake_org::USER_ID));
+    /// # Ok::<(), sf_login::Error>(())
+    /// ```
     #[must_use]
     pub fn client_credentials(self) -> Login {
         self.by(Flow::ClientCredentials)
@@ -233,6 +266,18 @@ impl App {
     ///
     /// [`Login::login_url`] must be the site's address, e.g. `https://ACME.my.site.com/customers`,
     /// and `redirect_uri` exactly one of the app's callback URLs; nothing is ever sent there.
+    ///
+    /// ```
+    /// # let org = fake_org::Org::start();
+    /// # let (key, secret, site) = (fake_org::CLIENT_ID, fake_org::CLIENT_SECRET, org.site_url());
+    /// # let (username, password) = (fake_org::SITE_USERNAME, fake_org::SITE_PASSWORD);
+    /// # let callback = fake_org::REDIRECT_URI;
+    /// let app = sf_login::App::new(key, secret);
+    /// let token = app.code_credentials(username, password, callback).login_url(site).token()?;
+    /// println!("{:?}", token.field("sfdc_community_url"));
+    /// # assert_eq!(token.user_id(), Some(fake_org::SITE_USER_ID));
+    /// # Ok::<(), sf_login::Error>(())
+    /// ```
     #[must_use]
     pub fn code_credentials(
         self,
@@ -2456,7 +2501,9 @@ impl Reply {
     fn quoted(&self, text: &str) -> String {
         /// What is longer is no message, and would take long to search.
         const LONGEST_MESSAGE: usize = 64 * 1024;
-        if text.len() > LONGEST_MESSAGE {
+        if DOCUMENTED.iter().any(|words| text.eq_ignore_ascii_case(words)) {
+            text.to_owned()
+        } else if text.len() > LONGEST_MESSAGE {
             "(withheld: too long)".to_owned()
         } else if reveals(text, &self.secrets) || reveals(&one_line(text), &self.secrets) {
             "(withheld: it contains a secret)".to_owned()

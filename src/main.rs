@@ -171,6 +171,11 @@ fn get(path: &str) -> anyhow::Result<()> {
         }
         let n = body.read(&mut buffer).context("the reply broke off")?;
         if n == 0 {
+            if out.is_terminal() {
+                // The prompt belongs on a line of its own.
+                out.write_all(b"\n").context(STDOUT)?;
+            }
+            announce_new_login(&session);
             return out.flush().context(STDOUT);
         }
         out.write_all(&buffer[..n]).context(STDOUT)?;
@@ -190,6 +195,8 @@ fn query(soql: &str) -> anyhow::Result<()> {
             progress.show(records.total());
         }
         let Some(record) = records.next() else {
+            progress.wipe();
+            announce_new_login(&session);
             return Ok(());
         };
         if beside_records {
@@ -259,16 +266,30 @@ fn announce(token: &Token, login: &Login) {
     }
 }
 
+/// Tells, on a terminal, that the token in the environment was of no use any more.
+fn announce_new_login(session: &Session) {
+    let kept = env::var("SF_ACCESS_TOKEN").unwrap_or_default();
+    let replaced = !kept.is_empty() && kept != session.token().access_token();
+    if let (true, true, Ok(login)) = (replaced, io::stderr().is_terminal(), Login::from_env()) {
+        eprint!("sf-login: SF_ACCESS_TOKEN has lapsed; ");
+        eprintln!("logged in to {} ({login})", session.token().instance_url());
+    }
+}
+
 /// The session of the token in the environment: `revoke` must never log in.
 fn kept_session() -> anyhow::Result<Session> {
     match env::var_os("SF_ACCESS_TOKEN") {
         Some(token) if !token.is_empty() => Ok(Session::from_env()?),
-        _ => bail!(Usage("SF_ACCESS_TOKEN is not set: write the token to log out".to_owned())),
+        _ => bail!(Usage("SF_ACCESS_TOKEN is not set: write the token that is to be logged out".to_owned())),
     }
 }
 
 /// The first line of standard input, without its line end and without a byte order mark.
 fn password() -> anyhow::Result<String> {
+    if io::stdin().is_terminal() {
+        let problem = "--password-stdin does not ask: pipe the password in, or set SF_PASSWORD by read -rs";
+        bail!(Usage(problem.to_owned()));
+    }
     /// Far more than any password.
     const LONGEST: usize = 64 * 1024;
     let mut line = Vec::new();

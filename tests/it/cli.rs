@@ -619,7 +619,7 @@ fn revoke_logs_the_token_out_and_again_is_as_good() {
 #[test]
 fn revoke_never_logs_in() {
     let org = Org::start();
-    let not_set = "SF_ACCESS_TOKEN is not set: write the token to log out\nsee sf-login --help";
+    let not_set = "SF_ACCESS_TOKEN is not set: write the token that is to be logged out\nsee sf-login --help";
     let no_instance = "SF_ORG_INSTANCE_URL is not set: write the instance that SF_ACCESS_TOKEN is for";
     let cases = [
         ("no token", org.env(), not_set),

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use fake_org::{Answer, CLIENT_SECRET, ORG_ID, Org, PASSWORD, SECURITY_TOKEN, USER_ID, USERNAME, gzip};
+use fake_org::{
+    Answer, CLIENT_ID, CLIENT_SECRET, ORG_ID, Org, PASSWORD, SECURITY_TOKEN, USER_ID, USERNAME, gzip,
+};
 use serde_json::{Map, Value, json};
-use sf_login::{Error, ErrorKind, Token};
+use sf_login::{App, Error, ErrorKind, Session, Token};
 
-use crate::support::{assert_no_secret, forms, headline, login, shown};
+use crate::support::{agent, assert_no_secret, forms, headline, login, shown};
 
 const TOKEN_PATH: &str = "/services/oauth2/token";
 
@@ -828,6 +830,25 @@ fn description_without_a_secret_is_shown() {
         let error = refusal(&org, Answer::oauth_error("invalid_grant", &description));
         assert_eq!(headline(&error), format!("login refused: {expected} (invalid_grant, HTTP 400)"));
     }
+}
+
+#[test]
+fn documented_words_are_told_even_where_a_tiny_secret_is_part_of_them() {
+    let org = Org::start();
+    let tiny = || App::new(CLIENT_ID, "i").password(USERNAME, "a").login_url(org.url()).agent(agent(&org));
+    org.answer(Answer::oauth_error("invalid_grant", "authentication failure"));
+    let error = tiny().token().unwrap_err();
+    assert_eq!(headline(&error), "login refused: authentication failure (invalid_grant, HTTP 400)");
+    org.answer(Answer::oauth_error("invalid_grant", "authentication failed"));
+    let error = tiny().token().unwrap_err();
+    let withheld = "login refused: (withheld: it contains a secret) (invalid_grant, HTTP 400)";
+    assert_eq!(headline(&error), withheld);
+
+    // What is done about a refusal hangs on the words as well.
+    let session = login(&org).resume(Token::new("E", org.url()).unwrap()).unwrap();
+    let _: Value = session.get("limits").unwrap();
+    assert_eq!(org.logins(), 3);
+    Session::new(Token::new("i", org.url()).unwrap()).unwrap().agent(agent(&org)).revoke().unwrap();
 }
 
 #[test]
