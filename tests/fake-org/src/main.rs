@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use fake_org::Org;
+use fake_org::{Org, REDIRECT_URI, SITE_PASSWORD, SITE_USERNAME};
 
 const USAGE: &str = "usage: fake-org [--tls]";
 
@@ -27,6 +27,18 @@ fn main() -> ExitCode {
     println!("# paste into another shell; Ctrl-C here ends the org");
     for (name, value) in org.env() {
         println!("export {name}={}", quoted(&value));
+    }
+    println!("# for the client credentials flow, this as well: export SF_FLOW=client_credentials");
+    println!("# for the Experience Cloud site, these as well:");
+    let site = [
+        ("SF_FLOW", "code_credentials"),
+        ("SF_LOGIN_URL", &org.site_url()),
+        ("SF_USERNAME", SITE_USERNAME),
+        ("SF_PASSWORD", SITE_PASSWORD),
+        ("SF_REDIRECT_URI", REDIRECT_URI),
+    ];
+    for (name, value) in site {
+        println!("# export {name}={}", quoted(value));
     }
     loop {
         std::thread::park();
