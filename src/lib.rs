@@ -82,11 +82,11 @@
 //!   headers and settings.*
 //!
 //! Not promised: memory is not wiped; at log level trace, ureq's own records are not redacted, and at
-//! debug it shows what a server wrote into headers like `Server` and `Content-Type`; a caller's agent
-//! may carry middleware, resolvers and connectors, which are the caller's to
-//! trust; a body delimited only by the connection's end cannot be told from a cut-off one (JSON
-//! that was cut is still an error); and a proxy that drips its answer to `CONNECT` byte by byte is
-//! not held to the deadline for connecting.
+//! debug they show what a server wrote into headers like `Server` and `Content-Type`; a caller's
+//! agent may carry middleware, resolvers and connectors, which are the caller's to trust; a body
+//! delimited only by the connection's end cannot be told from a cut-off one (JSON that was cut is
+//! still an error); and a proxy that drips its answer to `CONNECT` byte by byte is not held to the
+//! deadline for connecting.
 //!
 //! # Crate features
 //!
@@ -153,7 +153,7 @@ const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest timeout there is: ureq panics on longer ones than the clock can add.
+/// A year, for any longer timeout: ureq panics on one that the clock cannot add.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// How long to wait before the second and the third try, when the server does not say.
@@ -166,7 +166,7 @@ const API_REPLY_LIMIT: u64 = 128 * 1024 * 1024;
 /// How much of the server's own words a message takes, in characters.
 const LONGEST_QUOTE: usize = 500;
 
-/// How many pages a query may have whose reply does not say how many records there are.
+/// How many pages a query may have when Salesforce does not say how many records it has.
 const MOST_UNCOUNTED_PAGES: usize = 10_000;
 
 /// How many of a refusal's reasons, and of a reason's fields, a message takes.
@@ -323,7 +323,7 @@ enum Flow {
 pub struct Login {
     app: App,
     flow: Flow,
-    // What the flow does not use, and a security token that there is not, is empty.
+    // Empty where the flow has no use for it, or where no security token is set.
     username: String,
     password: String,
     security_token: String,
@@ -586,8 +586,9 @@ impl Token {
         Ok(Token { access_token, instance_url: instance.origin, fields })
     }
 
-    /// What `other` is for instead of this token's instance, organization or user, as far as both say.
-    fn is_elsewhere(&self, other: &Token) -> Option<String> {
+    /// In words, where `other` leads if not to this token's instance, organization and user, as far
+    /// as both tell.
+    fn elsewhere(&self, other: &Token) -> Option<String> {
         let instances = (Some(self.instance_url()), Some(other.instance_url()));
         let organizations = (self.organization_id(), other.organization_id());
         let users = (self.user_id(), other.user_id());
@@ -977,7 +978,9 @@ pub struct Records<'s, T> {
     next: Option<Result<String, Error>>,
     page: vec::IntoIter<T>,
     total: Option<u64>,
+    /// How many records the pages so far held, this one included.
     given: u64,
+    /// Where these pages were.
     seen: HashSet<String>,
 }
 
@@ -1431,12 +1434,12 @@ impl Login {
         }
         let site = login_place(&self.login_url).map_err(|problem| self.setting("login_url", problem))?;
         match self.flow {
-            Flow::ClientCredentials if site.is_generic() => Err(self.setting(
+            Flow::ClientCredentials if is_generic(&site.host) => Err(self.setting(
                 "login_url",
                 "is a generic host, where Salesforce refuses the client credentials flow: write \
                  the org's My Domain, e.g. https://ACME.my.salesforce.com",
             )),
-            Flow::CodeCredentials if site.is_generic() => Err(self.setting(
+            Flow::CodeCredentials if is_generic(&site.host) => Err(self.setting(
                 "login_url",
                 "is a generic host, where Experience Cloud users cannot log in: write the site's \
                  address, e.g. https://ACME.my.site.com/customers",
@@ -1538,9 +1541,10 @@ struct State {
     unproven: bool,
     /// A thread is logging in again.
     logging_in: bool,
-    /// How many new logins have ended.
+    /// How many new logins have ended, by which a waiting thread knows that one has.
     logins: u64,
-    /// How the last one failed, and whether another could change that.
+    /// Why the last one was of no use: it failed, or the API rejected its token at once. And whether
+    /// the next request may log in again; where it may not, every request gives this error.
     failure: Option<(Error, bool)>,
 }
 
@@ -1604,12 +1608,12 @@ impl Session {
     ) -> Result<R, Error> {
         let mut deadline = Deadline::after(self.timeout);
         deadline.streaming = streaming;
-        let headers = ask.headers.len();
+        let without_token = ask.headers.len();
         let mut logged_in = false;
         loop {
             let token = self.usable_token()?;
             let bearer = secret_header(&format!("Bearer {}", token.access_token));
-            ask.headers.truncate(headers);
+            ask.headers.truncate(without_token);
             ask.headers.push((header::AUTHORIZATION, bearer));
             ask.secrets = self.secrets(&token);
             let outcome = self.client.exchange(&ask, &deadline, |response| {
@@ -1631,14 +1635,16 @@ impl Session {
         }
     }
 
+    /// The token, or the failure after which there is no use in sending anything.
     fn usable_token(&self) -> Result<Arc<Token>, Error> {
         let state = self.lock();
         match &state.failure {
-            Some((refusal, false)) => Err(refusal.clone()),
+            Some((failure, false)) => Err(failure.clone()),
             _ => Ok(state.token.clone()),
         }
     }
 
+    /// Notes that the API has accepted `token`.
     fn proven(&self, token: &Arc<Token>) {
         let mut state = self.lock();
         if Arc::ptr_eq(&state.token, token) {
@@ -1647,7 +1653,8 @@ impl Session {
     }
 
     /// Replaces the token `used`, which the API has rejected with `expired`, by one new login for
-    /// all threads that have come across it; tells whether it was this thread that logged in.
+    /// all threads that have come across it; tells whether it was this thread that logged in, which
+    /// it may only when `allowed`: once for a request.
     fn log_in_again(
         &self,
         used: &Arc<Token>,
@@ -1691,7 +1698,7 @@ impl Session {
 
         let outcome =
             login.log_in(&self.client, &deadline.at_most(login.timeout)).and_then(|token| {
-                match used.is_elsewhere(&token) {
+                match used.elsewhere(&token) {
                     None => Ok(token),
                     Some(place) => {
                         let told = !reveals(&place, &self.secrets(used));
@@ -1856,10 +1863,9 @@ struct Place {
     loopback: bool,
 }
 
-impl Place {
-    fn is_generic(&self) -> bool {
-        matches!(&*self.host, "login.salesforce.com" | "test.salesforce.com")
-    }
+/// A host where the users of all orgs log in.
+fn is_generic(host: &str) -> bool {
+    matches!(host, "login.salesforce.com" | "test.salesforce.com")
 }
 
 fn is_absolute(url: &str) -> bool {
@@ -1875,8 +1881,9 @@ fn is_url_char(c: char) -> bool {
 }
 
 /// Reads an absolute URL, strictly: `http::Uri` drops a port that is out of range, loses fragments,
-/// and lets user info pass.
+/// and lets user info pass. What cannot be used is told as the end of a sentence: "holds ...".
 fn place(url: &str) -> Result<Place, String> {
+    const NO_HOST: &str = "holds no host name: write e.g. https://ACME.my.salesforce.com";
     let (scheme, rest) =
         url.split_once("://").ok_or("is not an absolute URL: write e.g. https://ACME.my.salesforce.com")?;
     let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
@@ -1898,9 +1905,7 @@ fn place(url: &str) -> Result<Place, String> {
     let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let (host, loopback) = match ipv6.map(str::parse::<Ipv6Addr>) {
         Some(Ok(ip)) => (format!("[{ip}]"), ip.is_loopback()),
-        Some(Err(_)) => {
-            return Err("holds no host name: write e.g. https://ACME.my.salesforce.com".to_owned());
-        }
+        Some(Err(_)) => return Err(NO_HOST.to_owned()),
         None => {
             let is_label = |label: &str| {
                 !label.is_empty()
@@ -1908,7 +1913,7 @@ fn place(url: &str) -> Result<Place, String> {
                     && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
             };
             if host.len() > 253 || !host.split('.').all(is_label) {
-                return Err("holds no host name: write e.g. https://ACME.my.salesforce.com".to_owned());
+                return Err(NO_HOST.to_owned());
             }
             let loopback = host == "localhost" || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
             (host, loopback)
@@ -1965,7 +1970,7 @@ fn login_place(url: &str) -> Result<Place, String> {
 /// The authority of a URL that `place` has made.
 fn authority(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split_once('/').map_or(rest, |(authority, _)| authority)
+    rest.split_once(['/', '?']).map_or(rest, |(authority, _)| authority)
 }
 
 /// When an exchange must be over.
@@ -1974,7 +1979,8 @@ struct Deadline {
     at: Instant,
     /// The whole of it, for messages.
     timeout: Duration,
-    /// The deadline is for the headers; then each read of the body has `timeout`.
+    /// The deadline is for the reply's headers, or all of a refusal; the body of a 2xx reply is the
+    /// caller's, who has `timeout` for each read.
     streaming: bool,
 }
 
@@ -2035,9 +2041,13 @@ enum Repeat {
 /// What went wrong, as far as repeating goes.
 #[derive(Clone, Copy)]
 enum Fault {
+    /// Certainly nothing was sent.
     NotSent,
+    /// Something may have been sent, and no whole reply came.
     BrokeOff,
+    /// 502, 503 or 504.
     Unavailable,
+    /// 429, or Salesforce's `retry your request`.
     TryLater,
 }
 
@@ -2077,7 +2087,7 @@ impl Client {
         let tls = config.tls_config();
         let platform = matches!(tls.root_certs(), RootCerts::PlatformVerifier);
         let rustls = tls.provider() == TlsProvider::Rustls;
-        let text = |value: &AutoHeaderValue| match value {
+        let is_fit = |value: &AutoHeaderValue| match value {
             AutoHeaderValue::Provided(text) => HeaderValue::from_str(text).is_ok(),
             _ => true,
         };
@@ -2098,7 +2108,7 @@ impl Client {
                 "has a SOCKS proxy: enable sf-login's feature socks-proxy",
             ),
             (
-                ![config.user_agent(), config.accept(), config.accept_encoding()].into_iter().all(text),
+                ![config.user_agent(), config.accept(), config.accept_encoding()].into_iter().all(is_fit),
                 "has a header that cannot be sent: write visible ASCII",
             ),
             (
@@ -2160,13 +2170,17 @@ impl Client {
     fn proxy(&self, url: &str) -> Option<&ureq::Proxy> {
         let place = place(url).ok()?;
         let spared = self.no_proxy.iter().any(|entry| {
-            let entry = entry.strip_suffix(":443").unwrap_or(entry).trim_end_matches('.');
+            // In an IPv6 address without brackets, :443 is no port.
+            let named = entry.strip_suffix(":443").filter(|host| host.ends_with(']') || !host.contains(':'));
+            let entry = named.unwrap_or(entry).trim_end_matches('.');
             let domain = entry.trim_start_matches('*').trim_start_matches('.');
             let rest = place.host.strip_suffix(domain).filter(|_| !domain.is_empty());
             let within = rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
             within || entry == "*" || entry == place.authority || place.host == format!("[{entry}]")
         });
-        self.agent.config().proxy().filter(|_| !spared && !place.loopback)
+        // A caller's proxy may spare hosts of its own.
+        let uri = url.parse::<http::Uri>().ok()?;
+        self.agent.config().proxy().filter(|proxy| !spared && !place.loopback && !proxy.is_no_proxy(&uri))
     }
 
     /// Sends `ask`, as often as the table of retries allows, until `judge` is content with the
@@ -2202,6 +2216,7 @@ impl Client {
         self.exchange(ask, deadline, |response| judge(Reply::read(response, ask, deadline)?))
     }
 
+    /// Sends `ask` once.
     fn send(&self, ask: &Ask<'_>, deadline: &Deadline) -> Result<http::Response<ureq::Body>, Error> {
         let host = authority(&ask.url);
         let proxy = self.proxy(&ask.url);
@@ -2239,6 +2254,7 @@ impl Client {
         Err(transport(host, cause, fault))
     }
 
+    /// Hands the request to ureq with the settings that hold whatever the agent is set to.
     fn run(
         &self,
         request: http::Request<ureq::SendBody<'_>>,
@@ -2300,17 +2316,18 @@ fn env_proxy() -> Result<Option<ureq::Proxy>, Error> {
         let Some(url) = variable(name)? else {
             continue;
         };
-        // A port that is none would silently be 80.
-        let port = |proxy: &ureq::Proxy| {
-            let authority = proxy.uri().authority().map_or("", |authority| authority.as_str());
-            let host = authority.rsplit(['@', ']']).next().unwrap_or_default();
-            !host.contains(':') || proxy.uri().port_u16().is_some_and(|port| port > 0)
-        };
         let url = url.trim().trim_end_matches('/');
-        let whole = !url.split_once("://").map_or(url, |(_, rest)| rest).contains(['/', '?', '#']);
+        // After an unencoded / in a password, what is before it would be the host.
+        let has_path = url.split_once("://").map_or(url, |(_, rest)| rest).contains(['/', '?', '#']);
+        // A port that is none would silently be 80.
+        let has_bad_port = |proxy: &ureq::Proxy| {
+            let authority = proxy.uri().authority().map_or("", |authority| authority.as_str());
+            let end = authority.rsplit(['@', ']']).next().unwrap_or_default();
+            end.contains(':') && proxy.uri().port_u16().is_none_or(|port| port == 0)
+        };
         let proxy = ureq::Proxy::new(url)
             .ok()
-            .filter(|proxy| whole && !proxy.host().is_empty() && port(proxy))
+            .filter(|proxy| !has_path && !proxy.host().is_empty() && !has_bad_port(proxy))
             .ok_or_else(|| setting(name, "is not a proxy's URL: write e.g. http://proxy.example.com:3128"))?;
         if is_unusable_socks(&proxy) {
             let problem = "names a SOCKS proxy, which this build lacks: enable sf-login's \
@@ -2373,7 +2390,8 @@ fn why(error: &ureq::Error, deadline: &Deadline, unread: bool) -> (String, Optio
     }
 }
 
-/// Reads until a deadline. A streaming request has none of ureq's, but the reply may be a refusal.
+/// Reads until a deadline: a streaming request is not held to one by ureq, and its reply may be a
+/// refusal, which is read whole.
 struct Until<'a, R>(R, &'a Deadline);
 
 impl<R: Read> Read for Until<'_, R> {
@@ -2393,6 +2411,7 @@ struct Reply {
     location: Option<String>,
     retry_after: Option<Duration>,
     body: Vec<u8>,
+    /// What must not be quoted from it.
     secrets: Vec<String>,
 }
 
@@ -2427,6 +2446,8 @@ impl Reply {
         let Err(error) = Until(reader, deadline).read_to_end(&mut reply.body) else {
             return Ok(reply);
         };
+        // A login that was refused is refused, even where the reason got lost.
+        let refused = status.is_client_error() && !matches!(ask.repeat, Repeat::Read);
         match ureq::Error::from(error) {
             ureq::Error::BodyExceedsLimit(_) => {
                 Err(reply.unexpected(format!("larger than {} MiB", limit >> 20)))
@@ -2439,14 +2460,12 @@ impl Reply {
             {
                 Ok(reply)
             }
-            error @ ureq::Error::Timeout(_) => {
+            error @ ureq::Error::Timeout(_) if !refused => {
                 Err(transport(&reply.host, why(&error, deadline, false).0, Some(Fault::BrokeOff)))
             }
             _ => {
                 let problem = "cut off or damaged on its way".to_owned();
                 let kind = ErrorKind::Unexpected { status: reply.status, problem };
-                // A login that was refused is refused, even where the reason got lost.
-                let refused = status.is_client_error() && !matches!(ask.repeat, Repeat::Read);
                 Err(reply.error(kind, (!refused).then_some(Fault::BrokeOff)))
             }
         }
@@ -2707,7 +2726,8 @@ fn form_fields(query: &str) -> Map<String, Value> {
     pairs.map(|(name, value)| (decode(name), Value::String(decode(value)))).collect()
 }
 
-/// Whether a subquery's rows would be taken for all of them: typed records do not show the rest.
+/// Whether `T` keeps a record as it came, so that a subquery's first rows are taken for all of them.
+/// A type of the caller's own has a place for `done`, or has chosen to do without.
 //
 // By name, because comparing `TypeId`s would demand `'static` of every caller's type.
 fn shows_subqueries<T>() -> bool {
@@ -2769,20 +2789,32 @@ fn reveals(text: &str, secrets: &[String]) -> bool {
         base64_decoded,
         json_unescaped,
         |text| {
-            let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
-            text.replace("&#39;", "'").replace("&amp;", "&")
+            const ENTITIES: [(&str, &str); 9] = [
+                ("&lt;", "<"),
+                ("&gt;", ">"),
+                ("&quot;", "\""),
+                ("&#34;", "\""),
+                ("&#39;", "'"),
+                ("&#039;", "'"),
+                ("&#x27;", "'"),
+                ("&apos;", "'"),
+                // Last, so that nothing is decoded twice.
+                ("&amp;", "&"),
+            ];
+            ENTITIES.iter().fold(text.to_owned(), |text, (entity, plain)| text.replace(entity, plain))
         },
     ];
+    let secrets = secrets.iter().filter(|secret| !secret.is_empty());
+    let secrets: Vec<String> = secrets.map(|secret| secret.to_ascii_lowercase()).collect();
     let decoded = |views: &[String]| -> Vec<String> {
         views.iter().flat_map(|view| DECODERS.map(|decode| decode(view))).collect()
     };
     let plain = vec![text.to_owned()];
     let once = decoded(&plain);
     let twice = decoded(&once);
-    [plain, once, twice].concat().iter().any(|view| {
+    [plain, once, twice].iter().flatten().any(|view| {
         let view = view.to_ascii_lowercase();
-        let found = |secret: &&String| !secret.is_empty() && view.contains(&secret.to_ascii_lowercase());
-        secrets.iter().any(|secret| found(&secret))
+        secrets.iter().any(|secret| view.contains(secret))
     })
 }
 
@@ -2846,13 +2878,13 @@ impl Case<'_> {
         self.login.is_some_and(|login| login.flow == flow)
     }
 
-    /// `invalid_grant`, and a description that names no cause, or none that is known.
+    /// For `invalid_grant`: the description names no cause, or none that is known.
     fn unexplained(&self) -> bool {
         !self.says("ip restricted|login hours|inactive user|approved this consumer|on this domain")
             && !self.says("credentials user|flow not enabled|authorization code|code verifier")
     }
 
-    /// A password login refused for no reason that Salesforce gave.
+    /// A password login refused without a cause, so that every likely one is worth a hint.
     fn any_guess(&self) -> bool {
         self.flow(Flow::Password) && self.unexplained() && !self.says("invalid password")
     }
@@ -2872,10 +2904,6 @@ impl Case<'_> {
 
     fn has_secret(&self) -> bool {
         self.login.is_some_and(|login| login.app.client_secret.is_some())
-    }
-
-    fn at_generic_host(&self) -> bool {
-        matches!(self.host, "login.salesforce.com" | "test.salesforce.com")
     }
 
     fn at_sandbox(&self) -> bool {
@@ -2932,7 +2960,7 @@ const HINTS: &[Hint] = &[
      "username or password may be wrong, or the user may not be a member of this site: try them once on the site's own login page, in a browser"),
     ("refused", "invalid_grant", |c| c.flow(Flow::ClientCredentials) && c.unexplained(),
      "the app's Run As user may be inactive, frozen or restricted: Setup > Users shows it"),
-    ("refused", "invalid_grant", |c| c.any_guess() && c.at_generic_host(),
+    ("refused", "invalid_grant", |c| c.any_guess() && is_generic(c.host),
      "the org may not accept logins at {host}: set SF_LOGIN_URL to its My Domain, e.g. https://ACME.my.salesforce.com (Setup > My Domain)"),
     ("refused", "invalid_grant", |c| c.any_guess(),
      "the org may block this flow, as those created since Summer '23 do by default: Setup > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows"),

@@ -165,19 +165,21 @@ fn get(path: &str) -> anyhow::Result<()> {
     let mut body = reply.into_body().into_reader();
     let mut out = io::stdout().lock();
     let mut buffer = vec![0; 64 * 1024];
+    let mut last = b'\n';
     loop {
         if Instant::now() > deadline {
             bail!("the reply did not end within {} minutes", LONGEST_GET.as_secs() / 60);
         }
         let n = body.read(&mut buffer).context("the reply broke off")?;
         if n == 0 {
-            if out.is_terminal() {
+            if out.is_terminal() && last != b'\n' {
                 // The prompt belongs on a line of its own.
                 out.write_all(b"\n").context(STDOUT)?;
             }
             announce_new_login(&session);
             return out.flush().context(STDOUT);
         }
+        last = buffer[n - 1];
         out.write_all(&buffer[..n]).context(STDOUT)?;
     }
 }
@@ -186,7 +188,8 @@ fn query(soql: &str) -> anyhow::Result<()> {
     let session = session()?;
     let mut records = session.query::<Box<RawValue>>(soql);
     let mut out = BufWriter::new(io::stdout().lock());
-    let beside_records = io::stdout().is_terminal();
+    // On the same terminal, the line must go before a record comes.
+    let among_records = io::stdout().is_terminal();
     let mut progress = Progress { wanted: io::stderr().is_terminal(), given: 0, shown: false };
     loop {
         if records.size_hint().0 == 0 {
@@ -199,7 +202,7 @@ fn query(soql: &str) -> anyhow::Result<()> {
             announce_new_login(&session);
             return Ok(());
         };
-        if beside_records {
+        if among_records {
             progress.wipe();
         }
         // Line ends can only be white space in JSON; inside a string they are written \n.
@@ -262,7 +265,7 @@ fn session() -> anyhow::Result<Session> {
 
 fn announce(token: &Token, login: &Login) {
     if io::stderr().is_terminal() {
-        eprintln!("sf-login: logged in to {} ({login})", token.instance_url());
+        let _ = writeln!(io::stderr(), "sf-login: logged in to {} ({login})", token.instance_url());
     }
 }
 
@@ -271,8 +274,9 @@ fn announce_new_login(session: &Session) {
     let kept = env::var("SF_ACCESS_TOKEN").unwrap_or_default();
     let replaced = !kept.is_empty() && kept != session.token().access_token();
     if let (true, true, Ok(login)) = (replaced, io::stderr().is_terminal(), Login::from_env()) {
-        eprint!("sf-login: SF_ACCESS_TOKEN has lapsed; ");
-        eprintln!("logged in to {} ({login})", session.token().instance_url());
+        let instance = session.token().instance_url().to_owned();
+        let _ =
+            writeln!(io::stderr(), "sf-login: SF_ACCESS_TOKEN has lapsed; logged in to {instance} ({login})");
     }
 }
 

@@ -172,7 +172,6 @@ fn server_that_does_not_answer_in_time_is_left_at_the_deadline() {
         ("dripped chunks", Answer::json(200, reply).chunked().drip(pace)),
         ("dripped gzip", Answer::json(200, reply).gzip().drip(pace)),
         ("dripped until the end", Answer::json(200, reply).by_close().drip(pace)),
-        ("dripped refusal", Answer::oauth_error("invalid_grant", "authentication failure").drip(pace)),
         ("endless header", Answer::raw(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(1000))).drip(pace)),
         ("dripped page", Answer::html(503, "Maintenance").drip(pace)),
         ("stalled body", Answer::json(200, reply).stall_after(20)),
@@ -190,6 +189,18 @@ fn server_that_does_not_answer_in_time_is_left_at_the_deadline() {
         // What was sent may have been a login.
         assert_eq!(org.logins(), 1, "{case}");
     }
+}
+
+#[test]
+fn refusal_whose_reason_does_not_come_is_a_refusal() {
+    let org = Org::start();
+    let slow = Answer::oauth_error("invalid_grant", "authentication failure").drip(Duration::from_millis(40));
+    org.answer(slow);
+    let error = ends_at(Duration::from_millis(200), "slow", |timeout| login(&org).timeout(timeout));
+    assert_eq!(headline(&error), "unexpected reply: cut off or damaged on its way (HTTP 400)");
+    assert_eq!(error.status(), Some(400));
+    assert!(!error.is_transient());
+    assert_eq!(org.logins(), 1);
 }
 
 #[test]
