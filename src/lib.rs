@@ -146,7 +146,8 @@ pub const ENV_VARS: &[&str] = &[
 /// Where a login goes unless told otherwise: production and Developer Edition orgs.
 const LOGIN_URL: &str = "https://login.salesforce.com";
 
-/// The API version of requests unless told otherwise: Spring '26, three releases old at most.
+/// The API version of requests unless told otherwise: Spring '26. Pinned, since a program that was
+/// tried with one version's replies should not meet another's.
 const API_VERSION: &str = "v66.0";
 
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -2272,9 +2273,11 @@ impl Client {
             .http_status_as_error(false)
             // A redirect would carry the credentials to a host that nobody named.
             .max_redirects(0)
+            // `Session::run` takes what its caller chooses.
             .allow_non_standard_methods(true)
             .https_only(https)
             .proxy(proxy.cloned())
+            // The deadline is ours; a caller's could be one that the clock cannot add.
             .timeout_per_call(None)
             .timeout_resolve(connect)
             .timeout_connect(connect);

@@ -11,7 +11,7 @@ use fake_org::{
 };
 use serde_json::json;
 
-use crate::support::{Run, forms, login, run, sf_login, sf_login_with_input};
+use crate::support::{Run, forms, login, run, sf_login, sf_login_with_input, with, without};
 
 const TOKEN: &str = "00D5g00000FakeO!AQ.of_a-test~+/=";
 
@@ -91,7 +91,7 @@ fn the_password_is_the_first_line_of_standard_input() {
     ];
     for (case, input) in cases {
         for password in [None, Some("wrong"), Some("")] {
-            let env = with(&org.env(), "SF_PASSWORD", password);
+            let env = without_or_with(&org, "SF_PASSWORD", password);
             let run = sf_login_with_input(&env, &["--password-stdin"], input.as_bytes());
             assert_eq!(run, done(&format!("{TOKEN}\n")), "{case}, SF_PASSWORD {password:?}");
         }
@@ -144,7 +144,7 @@ fn a_password_that_cannot_be_used_is_not_sent() {
 #[test]
 fn a_failed_login_says_all_there_is_to_know() {
     let org = Org::start();
-    let run = sf_login(&with(&org.env(), "SF_PASSWORD", Some("wrong")), &["--format", "env"]);
+    let run = sf_login(&with(&org.env(), "SF_PASSWORD", "wrong"), &["--format", "env"]);
     assert_eq!((run.code, &*run.stdout), (Some(3), ""));
     let lines: Vec<&str> = run.stderr.lines().collect();
     let host = org.url().replace("http://", "");
@@ -319,7 +319,7 @@ fn an_org_that_cannot_be_reached_exits_1() {
     // A port that no server can get while this connection has it.
     let taken = TcpStream::connect(org.addr()).expect("the org is there");
     let host = taken.local_addr().expect("it has a port").to_string();
-    let env = with(&org.env(), "SF_LOGIN_URL", Some(&format!("http://{host}")));
+    let env = with(&org.env(), "SF_LOGIN_URL", &format!("http://{host}"));
     let run = sf_login(&env, &[]);
     assert_eq!((run.code, &*run.stdout), (Some(1), ""));
     let first = format!("sf-login: no reply from {host}: the connection was refused");
@@ -363,7 +363,7 @@ fn a_setting_that_is_missing_or_unusable_exits_2_and_sends_nothing() {
         ),
     ];
     for (name, value, args, says) in cases {
-        let run = sf_login(&with(&org.env(), name, value), args);
+        let run = sf_login(&without_or_with(&org, name, value), args);
         assert_eq!(run, failed(2, &format!("sf-login: {says}\n")), "{name} {value:?}");
     }
     assert_eq!(org.connections(), 0);
@@ -388,7 +388,7 @@ fn a_lapsed_token_without_a_login_exits_4_and_with_one_logs_in_once() {
     assert_eq!(paths(&org), ["/services/data/v66.0/limits", TOKEN_PATH, "/services/data/v66.0/limits"]);
 
     org.expire_sessions();
-    let wrong = with(&[org.env(), alone].concat(), "SF_PASSWORD", Some("wrong"));
+    let wrong = with(&[org.env(), alone].concat(), "SF_PASSWORD", "wrong");
     let run = sf_login(&wrong, &["get", "limits"]);
     assert_eq!((run.code, &*run.stdout), (Some(3), ""), "{}", run.stderr);
     assert_eq!(paths(&org), ["/services/data/v66.0/limits", TOKEN_PATH]);
@@ -436,7 +436,7 @@ fn get_goes_to_the_path_that_it_is_given() {
         (&whole, "v66.0", "/services/apexrest/echo"),
     ];
     for (path, version, arrived) in cases {
-        let run = sf_login(&with(&env, "SF_ORG_API_VERSION", Some(version)), &["get", path]);
+        let run = sf_login(&with(&env, "SF_ORG_API_VERSION", version), &["get", path]);
         assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{path}");
         let request = org.take_requests().remove(0);
         assert_eq!((&*request.method, &*request.path), ("GET", arrived));
@@ -623,9 +623,9 @@ fn revoke_never_logs_in() {
     let no_instance = "SF_ORG_INSTANCE_URL is not set: write the instance that SF_ACCESS_TOKEN is for";
     let cases = [
         ("no token", org.env(), not_set),
-        ("an empty token", with(&org.env(), "SF_ACCESS_TOKEN", Some("")), not_set),
-        ("an instance alone", with(&org.env(), "SF_ORG_INSTANCE_URL", Some(&org.url())), not_set),
-        ("a token alone", with(&org.env(), "SF_ACCESS_TOKEN", Some(TOKEN)), no_instance),
+        ("an empty token", with(&org.env(), "SF_ACCESS_TOKEN", ""), not_set),
+        ("an instance alone", with(&org.env(), "SF_ORG_INSTANCE_URL", &org.url()), not_set),
+        ("a token alone", with(&org.env(), "SF_ACCESS_TOKEN", TOKEN), no_instance),
     ];
     for (case, env, says) in cases {
         assert_eq!(sf_login(&env, &["revoke"]), failed(2, &format!("sf-login: {says}\n")), "{case}");
@@ -718,7 +718,7 @@ fn a_terminal_sees_who_logged_in_where_and_how_far_a_query_is() {
     ];
     let on_terminal = |env: &[(&'static str, String)], args: &str| {
         let command = format!("'{}' {args}; echo >&3", env!("CARGO_BIN_EXE_sf-login"));
-        let env = [&with(env, "COMMAND", Some(&command))[..], &[("PATH", path())]].concat();
+        let env = [&with(env, "COMMAND", &command)[..], &[("PATH", path())]].concat();
         run(&env, "sh", &["-c", "exec 3>&1; script -qec \"$COMMAND\" /dev/null >&2"], b"")
     };
     for (args, env, says, lines) in cases {
@@ -728,6 +728,19 @@ fn a_terminal_sees_who_logged_in_where_and_how_far_a_query_is() {
         assert_eq!(run.stdout.trim_end().lines().count(), lines, "{args}: {}", run.stdout);
         assert!(!run.stdout.contains(['\r', '\u{1b}']), "{args}: {}", run.stdout);
     }
+    // A kept token that is of no use any more is told, since every command would log in anew.
+    let lapsed = with(&kept, "SF_ACCESS_TOKEN", "lapsed");
+    let new_login = who.replace("logged in", "SF_ACCESS_TOKEN has lapsed; logged in");
+    let run = on_terminal(&lapsed, "get limits >&3");
+    assert_eq!((run.code, &*run.stderr), (Some(0), &*new_login));
+
+    // A password that is typed would be seen, and nobody asked for it.
+    let logins = org.logins();
+    let run = on_terminal(&org.env(), "--password-stdin >&3");
+    let refused = "sf-login: --password-stdin does not ask: pipe the password in, or set SF_PASSWORD by read -rs\r\n\
+                   see sf-login --help\r\n";
+    assert_eq!((run.stdout.trim(), &*run.stderr, org.logins()), ("", refused, logins));
+
     // Where the records go to the terminal as well, the progress has a line of its own and is wiped.
     let run = on_terminal(&kept, "query 'SELECT Name FROM Account LIMIT 1'");
     let record = r#"{"attributes":{"type":"Account","url":"/services/data/v66.0/sobjects/Account/0015g0000000001AAA"},"Name":"Account 00001"}"#;
@@ -762,15 +775,9 @@ fn failed(code: i32, stderr: &str) -> Run {
     Run { code: Some(code), stdout: String::new(), stderr: stderr.to_owned() }
 }
 
-/// The environment with this variable set, or without it.
-fn with(
-    env: &[(&'static str, String)],
-    name: &'static str,
-    value: Option<&str>,
-) -> Vec<(&'static str, String)> {
-    let mut env: Vec<_> = env.iter().filter(|(other, _)| *other != name).cloned().collect();
-    env.extend(value.map(|value| (name, value.to_owned())));
-    env
+/// The login at `org`, but for one variable, which has this value or none.
+fn without_or_with(org: &Org, name: &'static str, value: Option<&str>) -> Vec<(&'static str, String)> {
+    value.map_or_else(|| without(&org.env(), name), |value| with(&org.env(), name, value))
 }
 
 /// A kept token, and no login.

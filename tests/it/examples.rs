@@ -10,7 +10,7 @@ use fake_org::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Run, assert_no_secret, run};
+use crate::support::{Run, assert_no_secret, run, with};
 
 const TOKEN_PATH: &str = "/services/oauth2/token";
 const QUERY: &str = "/services/data/v66.0/query";
@@ -473,14 +473,6 @@ fn assert_refused(run: &Run, org: &Org) {
     assert_eq!(lines[1], tried);
     assert!(lines.len() > 3 && lines[2..].iter().all(|line| line.starts_with("hint: ")), "{}", run.stderr);
     assert_eq!(org.logins(), 1, "a refused login is not repeated");
-}
-
-fn with(env: &[(&'static str, String)], name: &str, value: &str) -> Vec<(&'static str, String)> {
-    let mut env = env.to_vec();
-    for (_, old) in env.iter_mut().filter(|(other, _)| *other == name) {
-        value.clone_into(old);
-    }
-    env
 }
 
 /// The paths of the requests since they were last asked for.

@@ -11,7 +11,7 @@ use fake_org::{CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, SECURITY_TOKEN, USER_ID,
 use sf_login::ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use sf_login::{App, ENV_VARS, ErrorKind, Login, Token, ureq};
 
-use crate::support::{Run, agent, assert_no_secret, headline, login, run, sf_login, shown};
+use crate::support::{Run, agent, assert_no_secret, headline, login, run, sf_login, shown, with};
 
 const LINE_END: &str = "holds a line end or a NUL: write the value alone, on one line";
 
@@ -302,7 +302,7 @@ fn missing_variable_is_named_with_what_to_write() {
         let env: Vec<_> = org.env().into_iter().filter(|(n, _)| *n != name).collect();
         assert_eq!(sf_login(&env, &[]), expected, "without {name}");
         // Empty means unset.
-        assert_eq!(sf_login(&with(&org, name, ""), &[]), expected, "{name} empty");
+        assert_eq!(sf_login(&with(&org.env(), name, ""), &[]), expected, "{name} empty");
     }
     let expected = refused("SF_CLIENT_ID is not set: write the connected app's consumer key");
     assert_eq!(sf_login(&[], &[]), expected);
@@ -316,7 +316,7 @@ fn empty_variables_are_unset() {
         setup.secret_required = false;
         setup.security_token_required = false;
     });
-    let mut env = with(&org, "SF_SECURITY_TOKEN", "");
+    let mut env = with(&org.env(), "SF_SECURITY_TOKEN", "");
     for name in [
         "SF_CLIENT_SECRET",
         "SF_FLOW",
@@ -332,7 +332,7 @@ fn empty_variables_are_unset() {
         "NO_PROXY",
         "no_proxy",
     ] {
-        env = changed(env, name, "");
+        env = with(&env, name, "");
     }
     let run = sf_login(&env, &[]);
     assert_eq!((run.code, &*run.stderr), (Some(0), ""));
@@ -348,8 +348,8 @@ fn empty_variables_are_unset() {
 
     // An empty URL is no URL of ours, but the default: too far away for a test, were it not for the
     // name that the error has.
-    let closed = with(&org, "SF_LOGIN_URL", "");
-    let closed = changed(closed, "HTTPS_PROXY", "http://127.0.0.1:1");
+    let closed = with(&org.env(), "SF_LOGIN_URL", "");
+    let closed = with(&closed, "HTTPS_PROXY", "http://127.0.0.1:1");
     let run = sf_login(&closed, &[]);
     assert_eq!(run.code, Some(1));
     let expected = "sf-login: no reply from login.salesforce.com: through the proxy 127.0.0.1:1: ";
@@ -405,7 +405,7 @@ fn wrong_variable_is_named_and_nothing_is_sent() {
         ("all_proxy", "://", proxy),
     ];
     for (name, value, problem) in cases {
-        let run = sf_login(&with(&org, name, value), &[]);
+        let run = sf_login(&with(&org.env(), name, value), &[]);
         assert_eq!(run, refused(&format!("{name} {problem}")), "{name}={value:?}");
     }
     assert_eq!(org.connections(), 0);
@@ -417,7 +417,7 @@ fn socks_proxy_is_refused_without_the_feature() {
     let org = Org::start();
     for name in ["HTTPS_PROXY", "ALL_PROXY"] {
         for scheme in ["socks4", "socks4a", "socks5", "SOCKS5"] {
-            let run = sf_login(&with(&org, name, &format!("{scheme}://127.0.0.1:1")), &[]);
+            let run = sf_login(&with(&org.env(), name, &format!("{scheme}://127.0.0.1:1")), &[]);
             let expected = refused(&format!(
                 "{name} names a SOCKS proxy, which this build lacks: enable sf-login's feature socks-proxy, \
                  or name an http proxy"
@@ -486,7 +486,7 @@ fn certificate_file_without_a_certificate_is_refused() {
     ];
     for (case, content) in cases {
         let file = File::with(&content);
-        let run = sf_login(&with(&org, "SSL_CERT_FILE", &file.path()), &[]);
+        let run = sf_login(&with(&org.env(), "SSL_CERT_FILE", &file.path()), &[]);
         assert_eq!(run, refused(none), "{case}");
     }
     assert_eq!(org.connections(), 0);
@@ -501,7 +501,7 @@ fn certificate_file_that_cannot_be_read_is_refused() {
     for (path, why) in
         [(gone, "No such file or directory (os error 2)"), (directory, "Is a directory (os error 21)")]
     {
-        let run = sf_login(&with(&org, "SSL_CERT_FILE", &path), &[]);
+        let run = sf_login(&with(&org.env(), "SSL_CERT_FILE", &path), &[]);
         assert_eq!(run, refused(&format!("SSL_CERT_FILE names a file that cannot be read: {why}")), "{path}");
     }
     assert_eq!(org.connections(), 0);
@@ -514,7 +514,7 @@ fn certificate_file_may_hold_more_than_the_authority() {
                -----END PRIVATE KEY-----\n";
     let content = format!("# Our own authority\r\n{key}\n{}{}", org.ca_pem(), org.ca_pem());
     let file = File::with(&content);
-    let run = sf_login(&with(&org, "SSL_CERT_FILE", &file.path()), &[]);
+    let run = sf_login(&with(&org.env(), "SSL_CERT_FILE", &file.path()), &[]);
     assert_eq!((run.code, &*run.stderr), (Some(0), ""));
     assert_eq!(org.logins(), 1);
 }
@@ -558,7 +558,7 @@ fn both_forms_of_main_show_all_of_an_error() {
 fn binary_shows_all_of_an_error() {
     let org = Org::start();
     let error = login(&org).security_token("stale").agent(agent(&org)).token().unwrap_err();
-    let run = sf_login(&with(&org, "SF_SECURITY_TOKEN", "stale"), &[]);
+    let run = sf_login(&with(&org.env(), "SF_SECURITY_TOKEN", "stale"), &[]);
     let stderr = format!("sf-login: {}\n", shown(&error));
     assert_eq!(run, Run { code: Some(3), stdout: String::new(), stderr });
     assert_eq!(headline(&error), "login refused: authentication failure (invalid_grant, HTTP 400)");
@@ -616,21 +616,6 @@ fn refuses_agent(org: &Org, agent: &ureq::Agent, problem: &str) {
         assert!(matches!(error.kind(), ErrorKind::Setting { name, .. } if name == "agent"));
     }
     assert_eq!(org.connections(), 0);
-}
-
-/// The environment that logs in at `org`, but for one variable.
-fn with(org: &Org, name: &'static str, value: &str) -> Vec<(&'static str, String)> {
-    changed(org.env(), name, value)
-}
-
-fn changed(
-    mut env: Vec<(&'static str, String)>,
-    name: &'static str,
-    value: &str,
-) -> Vec<(&'static str, String)> {
-    env.retain(|(n, _)| *n != name);
-    env.push((name, value.to_owned()));
-    env
 }
 
 /// How the binary ends when a setting is wrong.

@@ -54,6 +54,7 @@ pub fn agent_through(org: &Org, proxy: Option<&Proxy>) -> ureq::Agent {
 pub fn shown(error: &Error) -> String {
     let shown = error.to_string();
     assert_eq!(format!("{error:?}"), shown, "Debug says what Display says");
+    assert!(std::error::Error::source(error).is_none(), "the cause is told once, in Display");
     assert_no_secret(&shown);
     assert_no_secret(&format!("{:?}", error.kind()));
     shown
@@ -121,6 +122,18 @@ pub fn watch_logs() {
         log::set_logger(&Watch).expect("there is no other logger");
         log::set_max_level(log::LevelFilter::Debug);
     });
+}
+
+/// The environment with this variable set.
+pub fn with(env: &[(&'static str, String)], name: &'static str, value: &str) -> Vec<(&'static str, String)> {
+    let mut env = without(env, name);
+    env.push((name, value.to_owned()));
+    env
+}
+
+/// The environment without this variable.
+pub fn without(env: &[(&'static str, String)], name: &str) -> Vec<(&'static str, String)> {
+    env.iter().filter(|(other, _)| *other != name).cloned().collect()
 }
 
 /// How the binary ended.

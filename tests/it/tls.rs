@@ -13,7 +13,7 @@ use sf_login::ureq::tls::{RootCerts, TlsConfig};
 use sf_login::{Login, ureq};
 
 use crate::support::{
-    Run, agent, agent_through, assert_no_secret, headline, login, session, sf_login, shown,
+    Run, agent, agent_through, assert_no_secret, headline, login, session, sf_login, shown, with,
 };
 
 const LOGIN_HOST: &str = "login.salesforce.com";
@@ -24,7 +24,7 @@ fn good_certificate_of_a_known_authority_is_trusted() {
     let org = Org::start_tls();
     let by_address = org.url().replace("localhost", "127.0.0.1");
     for url in [org.url(), by_address] {
-        let run = sf_login(&with(org.env(), "SF_LOGIN_URL", &url), &[]);
+        let run = sf_login(&with(&org.env(), "SF_LOGIN_URL", &url), &[]);
         assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{url}");
         assert_eq!(login(&org).login_url(&url).token().unwrap().user_id(), Some(USER_ID), "{url}");
     }
@@ -122,7 +122,7 @@ fn https_goes_through_the_proxy_that_the_environment_names() {
     for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         for (url, host) in [("", LOGIN_HOST), ("acme.my.salesforce.com/", MY_DOMAIN)] {
             let proxy = Proxy::start(&org);
-            let env = with(with(org.env(), "SF_LOGIN_URL", url), name, &proxy.url());
+            let env = with(&with(&org.env(), "SF_LOGIN_URL", url), name, &proxy.url());
             let run = sf_login(&env, &["--format", "dotenv"]);
             assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{name} {host}");
             let instance = run.stdout.lines().nth(1);
@@ -144,7 +144,7 @@ fn https_goes_through_the_proxy_that_the_environment_names() {
 fn requests_with_the_token_go_through_the_proxy_as_well() {
     let org = Org::start_tls();
     let proxy = Proxy::start(&org);
-    let env = with(with(org.env(), "SF_LOGIN_URL", ""), "HTTPS_PROXY", &proxy.url());
+    let env = with(&with(&org.env(), "SF_LOGIN_URL", ""), "HTTPS_PROXY", &proxy.url());
     let run = sf_login(&env, &["get", "/services/data"]);
     assert_eq!((run.code, &*run.stderr), (Some(0), ""));
     assert_eq!(proxy.connects(), [format!("{LOGIN_HOST}:443"), format!("{MY_DOMAIN}:443")]);
@@ -158,14 +158,14 @@ fn requests_with_the_token_go_through_the_proxy_as_well() {
 fn https_proxy_wins_over_all_proxy() {
     let org = Org::start_tls();
     let (https, all) = (Proxy::start(&org), Proxy::start(&org));
-    let env = with(with(org.env(), "SF_LOGIN_URL", ""), "ALL_PROXY", &all.url());
+    let env = with(&with(&org.env(), "SF_LOGIN_URL", ""), "ALL_PROXY", &all.url());
     for name in ["HTTPS_PROXY", "https_proxy"] {
-        let run = sf_login(&with(env.clone(), name, &https.url()), &[]);
+        let run = sf_login(&with(&env, name, &https.url()), &[]);
         assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{name}");
     }
     assert_eq!((https.connects().len(), all.seen().len()), (2, 0));
     // Another one that cannot be used does not matter then.
-    let env = with(with(env, "ALL_PROXY", "http://"), "HTTPS_PROXY", &https.url());
+    let env = with(&with(&env, "ALL_PROXY", "http://"), "HTTPS_PROXY", &https.url());
     let run = sf_login(&env, &[]);
     assert_eq!((run.code, &*run.stderr), (Some(0), ""));
 }
@@ -187,18 +187,18 @@ fn hosts_of_no_proxy_are_reached_without_it() {
         ("NO_PROXY", "example.com\tacme.invalid"),
         ("no_proxy", "example.com acme.invalid"),
     ];
-    let env = with(with(org.env(), "HTTPS_PROXY", &proxy.url()), "SF_LOGIN_URL", "acme.invalid");
+    let env = with(&with(&org.env(), "HTTPS_PROXY", &proxy.url()), "SF_LOGIN_URL", "acme.invalid");
     at_once(spared, |(name, hosts)| {
-        let run = sf_login(&with(env.clone(), name, hosts), &[]);
+        let run = sf_login(&with(&env, name, hosts), &[]);
         let expected = "sf-login: no reply from acme.invalid: the host name was not found";
         assert_eq!((run.code, &*first_line(&run)), (Some(1), expected), "{name}={hosts}");
     });
     assert_eq!(proxy.seen().len(), 0);
 
-    let env = with(env, "SF_LOGIN_URL", MY_DOMAIN);
+    let env = with(&env, "SF_LOGIN_URL", MY_DOMAIN);
     let others = ["salesforce.org", "cme.my.salesforce.com", "x.acme.my.salesforce.com", ".", ",", "**x"];
     for hosts in others {
-        let run = sf_login(&with(env.clone(), "NO_PROXY", hosts), &[]);
+        let run = sf_login(&with(&env, "NO_PROXY", hosts), &[]);
         assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{hosts}");
     }
     assert_eq!(proxy.connects().len(), others.len());
@@ -210,10 +210,10 @@ fn loopback_is_never_reached_through_a_proxy() {
         let proxy = Proxy::start(&org);
         let mut env = org.env();
         for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-            env = with(env, name, &proxy.url());
+            env = with(&env, name, &proxy.url());
         }
         for url in [org.url(), org.url().replace("localhost", "127.0.0.1"), localhost(&org)] {
-            let run = sf_login(&with(env.clone(), "SF_LOGIN_URL", &url), &[]);
+            let run = sf_login(&with(&env, "SF_LOGIN_URL", &url), &[]);
             assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{url}");
             // Nor by an agent that has one.
             let agent = agent_through(&org, Some(&proxy));
@@ -239,10 +239,10 @@ fn proxy_of_the_callers_agent_is_used() {
 #[test]
 fn proxy_that_refuses_is_named_with_its_answer() {
     let org = Org::start_tls();
-    let env = with(org.env(), "SF_LOGIN_URL", "");
+    let env = with(&org.env(), "SF_LOGIN_URL", "");
     at_once([407, 403, 502, 503], |status| {
         let proxy = Proxy::refusing(status);
-        let run = sf_login(&with(env.clone(), "HTTPS_PROXY", &proxy.url()), &[]);
+        let run = sf_login(&with(&env, "HTTPS_PROXY", &proxy.url()), &[]);
         let expected = format!(
             "sf-login: no reply from {LOGIN_HOST}: through the proxy {}: it answered {status} \
              to CONNECT",
@@ -261,9 +261,9 @@ fn proxy_that_refuses_is_named_with_its_answer() {
 fn proxy_gets_its_credentials_and_nobody_sees_them() {
     let org = Org::start_tls();
     let proxy = Proxy::start_with_auth(&org, "ada", "pr:oxy @pw");
-    let env = with(org.env(), "SF_LOGIN_URL", "");
+    let env = with(&org.env(), "SF_LOGIN_URL", "");
     let named = |credentials: &str| proxy.url().replace("://", &format!("://{credentials}@"));
-    let run = sf_login(&with(env.clone(), "HTTPS_PROXY", &named("ada:pr%3Aoxy%20%40pw")), &[]);
+    let run = sf_login(&with(&env, "HTTPS_PROXY", &named("ada:pr%3Aoxy%20%40pw")), &[]);
     assert_eq!((run.code, &*run.stderr), (Some(0), ""));
     assert_eq!(proxy.connects().len(), 1);
     // They are the proxy's alone.
@@ -272,7 +272,7 @@ fn proxy_gets_its_credentials_and_nobody_sees_them() {
     assert_eq!(requests[0].header("proxy-authorization"), None);
 
     at_once([proxy.url(), named("ada:wr%C3%B6ng-pw"), named("wr%C3%B6ng-pw")], |url| {
-        let run = sf_login(&with(env.clone(), "HTTPS_PROXY", &url), &[]);
+        let run = sf_login(&with(&env, "HTTPS_PROXY", &url), &[]);
         let expected = format!(
             "sf-login: no reply from {LOGIN_HOST}: through the proxy {}: it answered 407 to CONNECT",
             authority(&proxy)
@@ -293,13 +293,13 @@ fn proxy_gets_its_credentials_and_nobody_sees_them() {
 fn proxy_that_is_not_there_is_named() {
     let org = Org::start_tls();
     let (closed, _kept) = nobody();
-    let env = with(org.env(), "SF_LOGIN_URL", "");
+    let env = with(&org.env(), "SF_LOGIN_URL", "");
     let cases = [
         (closed.to_string(), "the connection was refused"),
         ("proxy.invalid:3128".to_owned(), "the host name was not found"),
     ];
     at_once(cases, |(proxy, cause)| {
-        let run = sf_login(&with(env.clone(), "ALL_PROXY", &format!("http://{proxy}")), &[]);
+        let run = sf_login(&with(&env, "ALL_PROXY", &format!("http://{proxy}")), &[]);
         let expected = format!("sf-login: no reply from {LOGIN_HOST}: through the proxy {proxy}: {cause}");
         assert_eq!((run.code, first_line(&run)), (Some(1), expected));
     });
@@ -411,16 +411,6 @@ fn through(org: &Org, proxy: &str, host: &str) -> Login {
     let proxy = ureq::Proxy::new(proxy).unwrap();
     let config = ureq::Agent::config_builder().tls_config(tls).proxy(Some(proxy)).build();
     login(org).agent(config.new_agent()).login_url(host)
-}
-
-fn with(
-    mut env: Vec<(&'static str, String)>,
-    name: &'static str,
-    value: &str,
-) -> Vec<(&'static str, String)> {
-    env.retain(|(n, _)| *n != name);
-    env.push((name, value.to_owned()));
-    env
 }
 
 /// Checks all cases side by side, because each tries three times, with pauses.
