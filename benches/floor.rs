@@ -62,8 +62,9 @@ fn table() -> Done {
         let (turns, line) = line.split_once(' ').ok_or("a child says how many turns it took")?;
         println!("{name:38}{line}");
         if kind == "request" {
-            let each = (org.connections() - connections) / turns.parse::<usize>()?;
-            println!("{:38}{each:>10}{each:>10}", "  connections for both");
+            // Of both sides together, unrounded: were one of them to need two, it would show.
+            let each = f64::from(u32::try_from(org.connections() - connections)?) / turns.parse::<f64>()?;
+            println!("{:38}{each:>10.2}", "  connections a turn, on average");
         }
     }
     for pages in ["1", "20", "50"] {
