@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
+use hmac_sha256::Hash;
 use serde_json::{Map, Value, json};
 
 use crate::chaos::Random;
@@ -58,6 +59,9 @@ pub struct Setup {
     /// Whether the authorize endpoint puts its errors into the query of a redirect, rather than into
     /// JSON. Default: false.
     pub errors_in_redirect: bool,
+    /// "Require Proof Key for Code Exchange (PKCE)" on the app. A challenge that is sent is checked
+    /// in any case. Default: false.
+    pub pkce_required: bool,
     /// Whether codes have expired before they are exchanged. Default: false.
     pub expire_codes: bool,
     /// The access token that every login gets. Default: a new one each time.
@@ -96,6 +100,7 @@ impl Default for Setup {
             security_token_required: true,
             credentials_in_body: false,
             errors_in_redirect: false,
+            pkce_required: false,
             expire_codes: false,
             token: None,
             session_uses: None,
@@ -117,14 +122,20 @@ pub(crate) struct Salesforce {
     pub(crate) data: Rest,
     url: String,
     sessions: HashMap<String, Session>,
-    /// Codes that were given and not yet used, with the callback URL that they are for.
-    codes: HashMap<String, String>,
+    /// Codes that were given and not yet used.
+    codes: HashMap<String, Code>,
     random: Random,
 }
 
 struct Session {
     user: &'static User,
     uses: u32,
+}
+
+/// What the exchange of a code must agree with.
+struct Code {
+    redirect_uri: String,
+    challenge: Option<String>,
 }
 
 struct User {
@@ -279,15 +290,24 @@ impl Salesforce {
 
     fn grant_code(&mut self, form: &Form, place: &Place) -> Result<&'static User, Refused> {
         // Taken off the list whatever comes of it: a code is good for one try.
-        let code_for = form.get("code").and_then(|code| self.codes.remove(code));
-        let Some(redirect_uri) = code_for.filter(|_| place.site.is_some()) else {
+        let code = form.get("code").and_then(|code| self.codes.remove(code));
+        let Some(code) = code.filter(|_| place.site.is_some()) else {
             return Err(("invalid_grant", "invalid authorization code"));
         };
         if self.setup.expire_codes {
             return Err(("invalid_grant", "expired authorization code"));
         }
-        if form.get("redirect_uri") != Some(&redirect_uri) {
+        if form.get("redirect_uri") != Some(&code.redirect_uri) {
             return Err(REDIRECT_URI_MISMATCH);
+        }
+        let verified = match (&code.challenge, form.get("code_verifier")) {
+            (None, None) => true,
+            (Some(expected), Some(verifier)) => challenge(verifier).as_ref() == Some(expected),
+            // A verifier without a challenge is a client's mistake as well.
+            _ => false,
+        };
+        if !verified {
+            return Err(("invalid_grant", "invalid code verifier"));
         }
         Ok(&BOB)
     }
@@ -362,7 +382,8 @@ impl Salesforce {
             );
         }
         let code = format!("aPrx{}==", self.random.text(ALPHABET, 70));
-        self.codes.insert(code.clone(), redirect_uri.clone());
+        let challenge = form.get("code_challenge").cloned();
+        self.codes.insert(code.clone(), Code { redirect_uri: redirect_uri.clone(), challenge });
         if *redirect_uri == echo {
             let found = json!({
                 "code": code, "sfdc_community_url": site_url, "sfdc_community_id": SITE_ID,
@@ -379,6 +400,12 @@ impl Salesforce {
     fn check_customer(&self, request: &Request, form: &Form) -> Result<(), Refused> {
         if form.get("response_type").map(String::as_str) != Some("code_credentials") {
             return Err(("unsupported_response_type", "response type not supported"));
+        }
+        match (form.get("code_challenge"), form.get("code_challenge_method").map(String::as_str)) {
+            (None, None) if !self.setup.pkce_required => {}
+            (None, _) => return Err(("invalid_request", "missing required code challenge")),
+            (Some(challenge), Some("S256")) if is_sha256(challenge) => {}
+            (Some(_), _) => return Err(("invalid_request", "invalid code challenge")),
         }
         if !self.setup.code_credentials_enabled {
             return Err(("invalid_client", "code credential flow not enabled"));
@@ -469,6 +496,18 @@ fn is_loopback(host: &str) -> bool {
 
 fn is_generic(host: &str) -> bool {
     matches!(host, "login.salesforce.com" | "test.salesforce.com")
+}
+
+/// The S256 challenge of a verifier that has the form of RFC 7636.
+fn challenge(verifier: &str) -> Option<String> {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let fits = (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved);
+    fits.then(|| BASE64_URL_SAFE_NO_PAD.encode(Hash::hash(verifier.as_bytes())))
+}
+
+/// Whether this can be a challenge: 32 bytes in base64url, without padding.
+fn is_sha256(challenge: &str) -> bool {
+    BASE64_URL_SAFE_NO_PAD.decode(challenge).is_ok_and(|bytes| bytes.len() == 32)
 }
 
 fn basic_credentials(header: &str) -> Option<(String, String)> {

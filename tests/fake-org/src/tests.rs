@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
@@ -484,14 +484,15 @@ fn returned(reply: &Reply) -> Vec<(String, String)> {
     text::query(query).expect("parameters")
 }
 
-fn trade(org: &Org, code: &str, redirect_uri: &str) -> Reply {
-    let pairs = [
+fn trade(org: &Org, code: &str, redirect_uri: &str, verifier: Option<&str>) -> Reply {
+    let mut pairs = vec![
         ("grant_type", "authorization_code"),
         ("code", code),
         ("client_id", CLIENT_ID),
         ("client_secret", CLIENT_SECRET),
         ("redirect_uri", redirect_uri),
     ];
+    pairs.extend(verifier.map(|verifier| ("code_verifier", verifier)));
     post_token(org, SITE_TOKEN, &pairs)
 }
 
@@ -502,7 +503,7 @@ fn customers_log_in_with_a_code() {
     let names: Vec<&str> = back.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["code", "sfdc_community_url", "sfdc_community_id"]);
     assert_eq!((&back[1].1[..], &back[2].1[..]), ("http://127.0.0.1/customers", SITE_ID));
-    let token = trade(&org, &back[0].1, REDIRECT_URI).json();
+    let token = trade(&org, &back[0].1, REDIRECT_URI, None).json();
     assert_eq!(token["id"], format!("{}/id/{ORG_ID}/{SITE_USER_ID}", org.url()));
     assert_eq!(token["sfdc_community_id"], SITE_ID);
 
@@ -524,15 +525,56 @@ fn a_code_is_good_once_and_for_its_callback() {
     let org = Org::start();
     let new_code = || returned(&authorize_bob(&org))[0].1.clone();
     let code = new_code();
-    assert_eq!(trade(&org, &code, REDIRECT_URI).status, 200);
-    let reused = trade(&org, &code, REDIRECT_URI);
+    assert_eq!(trade(&org, &code, REDIRECT_URI, None).status, 200);
+    let reused = trade(&org, &code, REDIRECT_URI, None);
     assert_refused(&reused, "invalid_grant", "invalid authorization code");
-    let elsewhere = trade(&org, &new_code(), "https://x/");
+    let elsewhere = trade(&org, &new_code(), "https://x/", None);
     let mismatch = "redirect_uri must match configuration";
     assert_refused(&elsewhere, "redirect_uri_mismatch", mismatch);
     org.setup(|setup| setup.expire_codes = true);
-    let expired = trade(&org, &new_code(), REDIRECT_URI);
+    let expired = trade(&org, &new_code(), REDIRECT_URI, None);
     assert_refused(&expired, "invalid_grant", "expired authorization code");
+}
+
+#[test]
+fn a_code_challenge_is_checked_against_its_verifier() {
+    // RFC 7636, appendix B.
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let org = Org::start();
+    let with = |challenge: &str, method: Option<&str>| {
+        let mut asked = ASKED.to_vec();
+        asked.push(("code_challenge", challenge));
+        asked.extend(method.map(|method| ("code_challenge_method", method)));
+        authorize(&org, &basic(SITE_USERNAME, SITE_PASSWORD), &asked)
+    };
+    let exchanged = |challenge: &str, verifier: Option<&str>| {
+        trade(&org, &returned(&with(challenge, Some("S256")))[0].1, REDIRECT_URI, verifier)
+    };
+    let (short, long, odd) = ("x".repeat(42), "x".repeat(129), format!("{}+", "x".repeat(42)));
+    assert_eq!(exchanged(CHALLENGE, Some(VERIFIER)).status, 200);
+    for (challenge, verifier) in [
+        (CHALLENGE, None),
+        (CHALLENGE, Some("x".repeat(43).as_str())),
+        (&hash(&short), Some(short.as_str())),
+        (&hash(&long), Some(&long)),
+        (&hash(&odd), Some(&odd)),
+    ] {
+        let refused = exchanged(challenge, verifier);
+        assert_refused(&refused, "invalid_grant", "invalid code verifier");
+    }
+    let unasked = trade(&org, &returned(&authorize_bob(&org))[0].1, REDIRECT_URI, Some(VERIFIER));
+    assert_refused(&unasked, "invalid_grant", "invalid code verifier");
+    for refused in [with(CHALLENGE, None), with(VERIFIER, Some("plain")), with("E9Mel", Some("S256"))] {
+        assert_refused(&refused, "invalid_request", "invalid code challenge");
+    }
+    org.setup(|setup| setup.pkce_required = true);
+    assert_refused(&authorize_bob(&org), "invalid_request", "missing required code challenge");
+    assert_eq!(exchanged(CHALLENGE, Some(VERIFIER)).status, 200);
+}
+
+fn hash(verifier: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(verifier.as_bytes()))
 }
 
 #[test]
