@@ -561,11 +561,11 @@ fn code_credentials_are_refused_as_salesforce_does() {
         },
     ];
     for case in cases {
-        for in_redirect in [false, true] {
+        use fake_org::AuthorizeErrors::{Callback, Json};
+        for (arrive, status) in [(Json, 400), (Callback, case.status)] {
             let org = Org::start();
-            org.setup(|org| org.errors_in_redirect = in_redirect);
+            org.setup(|org| org.authorize_errors = arrive);
             let error = (case.login)(&org).token().unwrap_err();
-            let status = if in_redirect { case.status } else { 400 };
             assert_eq!(headline(&error), format!("login refused: {}, HTTP {status})", case.told));
             assert_eq!(error.status(), Some(status), "{}", case.told);
             assert_eq!(org.requests().len(), case.requests, "{}", case.told);

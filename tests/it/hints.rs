@@ -143,7 +143,9 @@ const OTHER_LOGINS: &[Scenario] = &[
         s.fails(site_login())
     }),
     ("code and credentials: a user who has not approved the app", |s| {
-        s.org.setup(|org| (org.user_approved, org.errors_in_redirect) = (false, true));
+        s.org.setup(|org| {
+            (org.user_approved, org.authorize_errors) = (false, fake_org::AuthorizeErrors::Callback)
+        });
         s.fails(site_login())
     }),
     ("code and credentials: a callback URL that is not the app's", |s| {

@@ -19,7 +19,7 @@
 //! # Concepts
 //!
 //! - [`Org`]: the server. [`Org::start_tls`] has it speak TLS, with a [`Certificate`] of choice.
-//! - [`Setup`]: what its administrator can change.
+//! - [`Setup`]: what its administrator can change; [`refusal`]: why it lets nobody in.
 //! - [`Answer`]: what a test has it say instead of the truth.
 //! - [`Request`]: what it received.
 //! - [`Proxy`]: leads here whatever is asked for `https://login.salesforce.com` and the like.
@@ -47,7 +47,7 @@ mod tls;
 
 pub use http::{Answer, Request, gzip};
 pub use proxy::Proxy;
-pub use salesforce::Setup;
+pub use salesforce::{AuthorizeErrors, Setup, refusal};
 pub use tls::Certificate;
 
 use chaos::{Chaos, Mishap};

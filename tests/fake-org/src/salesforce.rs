@@ -56,9 +56,11 @@ pub struct Setup {
     pub security_token_required: bool,
     /// "Require user credentials in the POST body" on the app. Default: false.
     pub credentials_in_body: bool,
-    /// Whether the authorize endpoint puts its errors into the query of a redirect, rather than into
-    /// JSON. Default: false.
-    pub errors_in_redirect: bool,
+    /// How the errors of the authorize endpoint arrive. Default: as JSON.
+    pub authorize_errors: AuthorizeErrors,
+    /// Why logins with the right credentials are refused: `error` and `error_description`, e.g.
+    /// [`refusal::APP_BLOCKED`]. Default: they are not.
+    pub refusal: Option<(&'static str, &'static str)>,
     /// "Require Proof Key for Code Exchange (PKCE)" on the app. A challenge that is sent is checked
     /// in any case. Default: false.
     pub pkce_required: bool,
@@ -99,7 +101,8 @@ impl Default for Setup {
             secret_required: true,
             security_token_required: true,
             credentials_in_body: false,
-            errors_in_redirect: false,
+            authorize_errors: AuthorizeErrors::Json,
+            refusal: None,
             pkce_required: false,
             expire_codes: false,
             token: None,
@@ -114,6 +117,55 @@ impl Default for Setup {
             keep_requests: usize::MAX,
         }
     }
+}
+
+/// The ways in which an error of the authorize endpoint arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthorizeErrors {
+    /// HTTP 400 with JSON.
+    Json,
+    /// In the query of a redirect to the callback URL; as JSON when that is not the app's.
+    Callback,
+    /// In the query of a redirect to a page of the same host.
+    ErrorPage,
+    /// HTTP 400 with `error=..&error_description=..`, and no `Content-Type`.
+    FormText,
+}
+
+/// Reasons for [`Setup::refusal`], in Salesforce's words.
+pub mod refusal {
+    /// `error` and `error_description`.
+    type Reason = (&'static str, &'static str);
+
+    /// Only users with a certain profile or permission set may use the app.
+    pub const NOT_ADMIN_APPROVED: Reason =
+        ("invalid_app_access", "user is not admin approved to access this app");
+    /// The app has not been installed by an administrator.
+    pub const APP_NOT_INSTALLED: Reason = ("invalid_client", "app must be installed into org");
+    /// An administrator has blocked the app.
+    pub const APP_BLOCKED: Reason = ("OAUTH_APP_BLOCKED", "this app is blocked by admin");
+    /// The External Client App is another org's.
+    pub const APP_NOT_FOUND: Reason = ("app_not_found", "External client app is not installed in this org");
+    /// The same, as others have seen it.
+    pub const EC_APP_NOT_FOUND: Reason =
+        ("OAUTH_EC_APP_NOT_FOUND", "External client app is not installed in this org");
+    /// The app is not installed or not approved, or wants PKCE.
+    pub const APPROVAL_ERROR: Reason = (
+        "OAUTH_APPROVAL_ERROR_GENERIC",
+        "An unexpected error has occured during authentication. Please try again.",
+    );
+    /// The app lacks the scope `api`.
+    pub const NO_VALID_SCOPES: Reason = ("invalid_grant", "no valid scopes defined");
+    /// The Run As user of the client credentials flow is a portal user.
+    pub const RUN_AS_PORTAL_USER: Reason = ("access_denied", "end-user denied authorization");
+    /// The password flow's answer to the user of a sandbox at the wrong host.
+    pub const EXPIRED_TOKEN: Reason = ("invalid_grant", "expired access/refresh token");
+    /// Outside the IP ranges or the login hours.
+    pub const IP_RESTRICTED: Reason = ("invalid_grant", "ip restricted or invalid login hours");
+    /// Too many logins.
+    pub const LOGIN_RATE_EXCEEDED: Reason = ("invalid_grant", "login rate exceeded");
+    /// The site requires a reCAPTCHA for headless login.
+    pub const RECAPTCHA_REQUIRED: Reason = ("invalid_request", "reCAPTCHA token required");
 }
 
 /// The org behind the endpoints.
@@ -163,7 +215,6 @@ type Refused = (&'static str, &'static str);
 type Form = HashMap<String, String>;
 
 const AUTHENTICATION_FAILURE: Refused = ("invalid_grant", "authentication failure");
-const NOT_APPROVED: Refused = ("invalid_grant", "user hasn't approved this consumer");
 const REDIRECT_URI_MISMATCH: Refused = ("redirect_uri_mismatch", "redirect_uri must match configuration");
 
 impl Salesforce {
@@ -262,6 +313,17 @@ impl Salesforce {
         }
     }
 
+    /// Whether the org lets in who has the right credentials.
+    fn admit(&self) -> Result<(), Refused> {
+        if !self.setup.user_active {
+            return Err(("invalid_grant", "inactive user"));
+        }
+        if !self.setup.user_approved {
+            return Err(("invalid_grant", "user hasn't approved this consumer"));
+        }
+        self.setup.refusal.map_or(Ok(()), Err)
+    }
+
     fn grant_password(&self, form: &Form, place: &Place) -> Result<&'static User, Refused> {
         let setup = &self.setup;
         let token = if setup.security_token_required { SECURITY_TOKEN } else { "" };
@@ -270,10 +332,7 @@ impl Salesforce {
         if !setup.password_flow_allowed || place.site.is_some() || !right {
             return Err(AUTHENTICATION_FAILURE);
         }
-        if !setup.user_active {
-            return Err(("invalid_grant", "inactive user"));
-        }
-        if setup.user_approved { Ok(&ADA) } else { Err(NOT_APPROVED) }
+        self.admit().map(|()| &ADA)
     }
 
     fn grant_client_credentials(&self, place: &Place) -> Result<&'static User, Refused> {
@@ -284,7 +343,7 @@ impl Salesforce {
         } else if !self.setup.run_as_user {
             Err(("invalid_grant", "no client credentials user enabled"))
         } else {
-            Ok(&ADA)
+            self.admit().map(|()| &ADA)
         }
     }
 
@@ -356,30 +415,23 @@ impl Salesforce {
             // Everybody else is taken for a person with a browser.
             return login_page();
         };
+        let site_url = format!("{}{site}", place.origin);
+        let echo = format!("{site_url}{ECHO_PATH}");
         let form: Form = match text::form(&request.body) {
             Ok(pairs) if request.is_form() => pairs.into_iter().collect(),
             Ok(_) => return Answer::oauth_error("invalid_request", "not a form"),
             Err(problem) => return Answer::oauth_error("invalid_request", &problem),
         };
         if form.get("client_id").map(String::as_str) != Some(CLIENT_ID) {
-            return Answer::oauth_error("invalid_client_id", "client identifier invalid");
+            return self.refuse_code(("invalid_client_id", "client identifier invalid"), None, &site_url);
         }
-        let site_url = format!("{}{site}", place.origin);
-        let echo = format!("{site_url}{ECHO_PATH}");
         let redirect_uri = form.get("redirect_uri").filter(|uri| *uri == REDIRECT_URI || **uri == echo);
         let Some(redirect_uri) = redirect_uri else {
             // Nor is anything sent to where nobody knows who listens.
-            return Answer::oauth_error(REDIRECT_URI_MISMATCH.0, REDIRECT_URI_MISMATCH.1);
+            return self.refuse_code(REDIRECT_URI_MISMATCH, None, &site_url);
         };
-        if let Err((error, description)) = self.check_customer(request, &form) {
-            if !self.setup.errors_in_redirect {
-                return Answer::oauth_error(error, description);
-            }
-            let description = text::escape(description);
-            return Answer::redirect(
-                302,
-                format!("{redirect_uri}?error={error}&error_description={description}"),
-            );
+        if let Err(refused) = self.check_customer(request, &form) {
+            return self.refuse_code(refused, Some(redirect_uri), &site_url);
         }
         let code = format!("aPrx{}==", self.random.text(ALPHABET, 70));
         let challenge = form.get("code_challenge").cloned();
@@ -395,6 +447,20 @@ impl Salesforce {
             302,
             format!("{redirect_uri}?code={code}&sfdc_community_url={site_url}&sfdc_community_id={SITE_ID}"),
         )
+    }
+
+    fn refuse_code(&self, (error, description): Refused, callback: Option<&str>, site_url: &str) -> Answer {
+        let query = format!("error={error}&error_description={}", text::escape(description));
+        match (self.setup.authorize_errors, callback) {
+            (AuthorizeErrors::Callback, Some(callback)) => {
+                Answer::redirect(302, format!("{callback}?{query}"))
+            }
+            (AuthorizeErrors::Json | AuthorizeErrors::Callback, _) => Answer::oauth_error(error, description),
+            (AuthorizeErrors::ErrorPage, _) => {
+                Answer::redirect(302, format!("{site_url}/setup/secur/RemoteAccessErrorPage.apexp?{query}"))
+            }
+            (AuthorizeErrors::FormText, _) => Answer::new(400).body(query),
+        }
     }
 
     fn check_customer(&self, request: &Request, form: &Form) -> Result<(), Refused> {
@@ -419,10 +485,7 @@ impl Salesforce {
         if given != Some(right) {
             return Err(AUTHENTICATION_FAILURE);
         }
-        if !self.setup.user_active {
-            return Err(("invalid_grant", "inactive user"));
-        }
-        if self.setup.user_approved { Ok(()) } else { Err(NOT_APPROVED) }
+        self.admit()
     }
 
     /// Ends a session.

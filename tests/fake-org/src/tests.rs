@@ -418,6 +418,20 @@ fn wrong_credentials_are_refused_in_salesforces_words() {
 }
 
 #[test]
+fn right_credentials_are_refused_for_the_reason_that_is_set() {
+    let org = Org::start();
+    org.setup(|setup| setup.refusal = Some(refusal::APP_BLOCKED));
+    let (error, description) = refusal::APP_BLOCKED;
+    let client_credentials =
+        [("grant_type", "client_credentials"), ("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
+    assert_refused(&post_token(&org, TOKEN, &password_form()), error, description);
+    assert_refused(&post_token(&org, TOKEN, &client_credentials), error, description);
+    assert_refused(&authorize_bob(&org), error, description);
+    let wrong = post_token(&org, TOKEN, &but(&password_form(), "password", Some("x")));
+    assert_refused(&wrong, "invalid_grant", "authentication failure");
+}
+
+#[test]
 fn the_token_endpoint_reads_forms_only_and_strictly() {
     let org = Org::start();
     let body = form(&password_form());
@@ -591,8 +605,16 @@ fn customers_are_refused_in_salesforces_words() {
     org.setup(|setup| setup.user_approved = false);
     let not_approved = "user hasn't approved this consumer";
     assert_refused(&authorize_bob(&org), "invalid_grant", not_approved);
-    org.setup(|setup| setup.errors_in_redirect = true);
+    org.setup(|setup| setup.authorize_errors = AuthorizeErrors::Callback);
     assert_eq!(returned(&authorize_bob(&org))[1].1, not_approved);
+    let query = "error=invalid_grant&error_description=user%20hasn%27t%20approved%20this%20consumer";
+    org.setup(|setup| setup.authorize_errors = AuthorizeErrors::ErrorPage);
+    let page = authorize_bob(&org);
+    let url = format!("http://127.0.0.1/customers/setup/secur/RemoteAccessErrorPage.apexp?{query}");
+    assert_eq!((page.status, page.header("Location")), (302, Some(url.as_str())));
+    org.setup(|setup| setup.authorize_errors = AuthorizeErrors::FormText);
+    let text = authorize_bob(&org);
+    assert_eq!((text.status, text.header("Content-Type"), text.text()), (400, None, query));
     org.setup(|setup| *setup = Setup { code_credentials_enabled: false, ..Setup::default() });
     assert_refused(&authorize_bob(&org), "invalid_client", "code credential flow not enabled");
 
