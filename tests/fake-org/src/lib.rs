@@ -327,7 +327,6 @@ impl Org {
     ///
     /// When there is no such object, or the fields are not a JSON object.
     pub fn create(&self, object: &str, fields: Value) -> String {
-        let Value::Object(fields) = fields else { panic!("fields are not an object: {fields}") };
         self.state().salesforce.data.create(object, fields)
     }
 

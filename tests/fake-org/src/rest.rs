@@ -4,12 +4,13 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
 use serde_json::{Map, Value, json};
 
 use crate::schema::{self, Field, Kind, Object};
-use crate::soql::{self, Literal, Operator};
-use crate::{Answer, Request, Setup, USER_ID, text};
+use crate::soql::{self, Literal, Operator, Order, Selected};
+use crate::{Answer, ORG_ID, Request, SITE_USER_ID, SITE_USERNAME, Setup, USER_ID, USERNAME, text};
+
+mod bulk;
 
 const OLDEST_VERSION: u32 = 31;
 const NEWEST_VERSION: u32 = 68;
@@ -19,6 +20,9 @@ const DAILY_REQUESTS: usize = 15_000;
 
 /// How many paged queries are kept; the oldest makes way for a new one.
 const CURSORS_MAX: usize = 64;
+
+/// How many records a request to `composite/sobjects` may have.
+const COLLECTION_MAX: usize = 200;
 
 /// Why a request of the API is refused.
 #[derive(Debug)]
@@ -36,6 +40,10 @@ impl Refusal {
 
     fn not_found() -> Refusal {
         Refusal::new(404, "NOT_FOUND", "The requested resource does not exist")
+    }
+
+    fn deleted() -> Refusal {
+        Refusal::new(404, "ENTITY_IS_DELETED", "entity is deleted")
     }
 
     fn about(mut self, field: &str) -> Refusal {
@@ -71,11 +79,11 @@ pub(crate) fn versions() -> Answer {
 }
 
 /// The org's data.
-#[derive(Default)]
 pub(crate) struct Rest {
     tables: HashMap<&'static str, Table>,
     cursors: VecDeque<(String, Found)>,
-    jobs: HashMap<String, Job>,
+    /// By kind and id, e.g. `query/750...`.
+    jobs: HashMap<String, bulk::Job>,
     /// How many cursors and jobs there have been, for their ids.
     made: usize,
     calls: usize,
@@ -85,6 +93,7 @@ pub(crate) struct Rest {
 #[derive(Default)]
 struct Table {
     rows: Vec<Row>,
+    /// By the shorter form of their ids.
     by_id: HashMap<String, usize>,
 }
 
@@ -98,16 +107,15 @@ struct Row {
 #[derive(Clone)]
 struct Found {
     object: &'static Object,
-    /// None for `COUNT()`.
-    fields: Option<Vec<&'static Field>>,
+    selected: Selected<&'static Field>,
     rows: Vec<usize>,
 }
 
-struct Job {
-    operation: &'static str,
-    found: Found,
-    polls_left: usize,
-    aborted: bool,
+/// A write that nothing is wrong with.
+enum Write {
+    Insert(Map<String, Value>),
+    Update(usize, Map<String, Value>),
+    Delete(usize),
 }
 
 /// Where in the API a request went to.
@@ -120,6 +128,32 @@ struct Call<'a> {
 }
 
 impl Rest {
+    /// The data of an org in which nothing has been done yet.
+    pub(crate) fn new() -> Rest {
+        let mut rest = Rest {
+            tables: HashMap::new(),
+            cursors: VecDeque::new(),
+            jobs: HashMap::new(),
+            made: 0,
+            calls: 0,
+        };
+        rest.create(
+            "Organization",
+            json!({
+                "Id": ORG_ID, "Name": "Fake Org", "OrganizationType": "Developer Edition",
+                "InstanceName": "FAKE1", "IsSandbox": false,
+            }),
+        );
+        for (id, name, username) in [(USER_ID, "Ada", USERNAME), (SITE_USER_ID, "Bob", SITE_USERNAME)] {
+            let user = json!({
+                "Id": id, "Username": username, "LastName": name, "Name": name, "Email": username,
+                "IsActive": true,
+            });
+            rest.create("User", user);
+        }
+        rest
+    }
+
     /// What the API says to a request from someone who is logged in.
     pub(crate) fn respond(&mut self, request: &Request, path: &str, setup: &Setup) -> Result {
         self.calls += 1;
@@ -146,7 +180,11 @@ impl Rest {
         let segments: Result<Vec<String>, String> =
             path.split('/').map(|segment| text::unescape(segment.as_bytes(), false)).collect();
         let segments = segments.map_err(|problem| Refusal::new(400, "BAD_REQUEST", problem))?;
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let mut segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        // `query/?q=` is as good as `query?q=`.
+        if segments.len() > 1 && segments.last() == Some(&"") {
+            segments.pop();
+        }
         let answer = self.route(&call, &segments)?.header("Sforce-Limit-Info", usage);
         Ok(if number < 45 {
             answer.header("Warning", r#"299 - "This API version is deprecated""#)
@@ -165,42 +203,53 @@ impl Rest {
                 Ok(Answer::json(200, json!({ "encoding": "UTF-8", "sobjects": sobjects })))
             }
             ("GET", ["sobjects", name, "describe"]) => Ok(Answer::json(200, object(name)?.describe())),
-            ("POST", ["sobjects", name]) => self.insert(call, object(name)?),
+            ("POST", ["sobjects", name]) => {
+                let object = object(name)?;
+                let write = insertion(object, writable(object, json_body(call.request)?)?)?;
+                let (id, _) = self.write(object, write);
+                Ok(Answer::json(201, json!({ "id": id, "success": true, "errors": [] })))
+            }
             ("GET", ["sobjects", name, id]) => {
                 let object = object(name)?;
-                let row = self.find(object, id)?;
+                let row = self.find(object, id, Refusal::not_found)?;
                 self.read(call, object, row)
             }
             ("PATCH", ["sobjects", name, id]) => {
                 let object = object(name)?;
-                let row = self.find(object, id)?;
-                let fields = writable(object, json_body(call.request)?)?;
-                self.table(object).update(row, fields);
+                let write = self.update(object, id, json_body(call.request)?)?;
+                self.write(object, write);
                 Ok(Answer::new(204))
             }
             ("DELETE", ["sobjects", name, id]) => {
                 let object = object(name)?;
-                let row = self.find(object, id)?;
-                self.table(object).rows[row].deleted = true;
+                let write = self.deletion(object, id)?;
+                self.write(object, write);
                 Ok(Answer::new(204))
             }
             ("GET", ["sobjects", name, field, value]) => {
                 let object = object(name)?;
-                match self.with_external_id(object, field, value)?[..] {
+                let field = external_id(object, field)?;
+                match self.rows_with(object, field, value)[..] {
                     [] => Err(Refusal::not_found()),
                     [row] => self.read(call, object, row),
                     ref rows => Ok(self.choices(call, object, rows)),
                 }
             }
             ("PATCH", ["sobjects", name, field, value]) => self.upsert(call, object(name)?, field, value),
+            ("POST" | "PATCH" | "DELETE", ["composite", "sobjects"]) => self.collection(call, None),
+            ("PATCH", ["composite", "sobjects", name, field]) => {
+                let object = object(name)?;
+                self.collection(call, Some((object, external_id(object, field)?)))
+            }
             ("GET", ["query" | "queryAll"] | ["tooling", "query"]) => self.query(call, segments),
             ("GET", ["query" | "queryAll", at] | ["tooling", "query", at]) => {
                 let resource = segments[..segments.len() - 1].join("/");
                 self.next_page(call, &resource, at)
             }
-            ("POST", ["jobs", "query"]) => self.new_job(call),
-            (_, ["jobs", "query", id, rest @ ..]) => self.job(call, id, rest),
-            (_, ["query" | "queryAll" | "limits" | "sobjects" | "jobs", ..]) => {
+            ("POST", ["jobs", "query"]) => self.new_query_job(call),
+            ("POST", ["jobs", "ingest"]) => self.new_ingest_job(call),
+            (_, ["jobs", kind @ ("query" | "ingest"), id, rest @ ..]) => self.job(call, kind, id, rest),
+            (_, ["query" | "queryAll" | "limits" | "sobjects" | "composite" | "jobs", ..]) => {
                 let problem = format!("HTTP Method '{method}' not allowed.");
                 Err(Refusal::new(405, "METHOD_NOT_ALLOWED", problem))
             }
@@ -220,7 +269,6 @@ impl Rest {
             200,
             json!({
                 "DailyApiRequests": requests,
-                "DailyBulkV2QueryJobs": limit(10_000, self.jobs.len()),
                 "DataStorageMB": limit(5, 0),
                 "SingleEmail": limit(15, 0),
             }),
@@ -233,63 +281,91 @@ impl Rest {
         self.tables.entry(object.name).or_default()
     }
 
-    /// The number of the record with that id.
-    fn find(&mut self, object: &'static Object, id: &str) -> Result<usize> {
-        let id = match id.len() {
-            // The longer form of our ids, none of which has a capital letter.
-            15 => format!("{id}AAA"),
-            18 => id.to_owned(),
-            _ => {
-                return Err(Refusal::new(400, "MALFORMED_ID", format!("malformed id {id}")));
-            }
-        };
+    /// The number of the record with that id; `deleted` is what is said of one that was deleted.
+    fn find(&mut self, object: &'static Object, id: &str, deleted: fn() -> Refusal) -> Result<usize> {
+        if !matches!(id.len(), 15 | 18) || !id.is_ascii() {
+            return Err(Refusal::new(400, "MALFORMED_ID", format!("malformed id {id}")));
+        }
         let table = self.table(object);
-        let row = table.by_id.get(&id).copied().filter(|row| !table.rows[*row].deleted);
-        row.ok_or_else(Refusal::not_found)
+        let row = table.by_id.get(&id[..15]).copied();
+        let row = row.filter(|row| table.rows[*row].id.starts_with(id)).ok_or_else(Refusal::not_found)?;
+        if table.rows[row].deleted { Err(deleted()) } else { Ok(row) }
     }
 
-    fn with_external_id(&mut self, object: &'static Object, field: &str, value: &str) -> Result<Vec<usize>> {
-        let field = object.field(field).filter(|field| matches!(field.kind, Kind::ExternalId | Kind::Id));
-        let field = field.ok_or_else(|| {
-            let problem = "Provided external ID field does not exist or is not accessible";
-            Refusal::new(404, "NOT_FOUND", problem)
-        })?;
+    fn rows_with(&mut self, object: &'static Object, field: &Field, value: &str) -> Vec<usize> {
         let rows = self.table(object).rows.iter().enumerate();
         let rows = rows.filter(|(_, row)| !row.deleted && row.value(field) == value);
-        Ok(rows.map(|(number, _)| number).collect())
+        rows.map(|(number, _)| number).collect()
     }
 
-    fn insert(&mut self, call: &Call, object: &'static Object) -> Result {
-        let fields = writable(object, json_body(call.request)?)?;
-        let id = self.insert_checked(object, fields)?;
-        Ok(Answer::json(201, json!({ "id": id, "success": true, "errors": [] })))
+    fn update(&mut self, object: &'static Object, id: &str, body: Map<String, Value>) -> Result<Write> {
+        let row = self.find(object, id, Refusal::deleted)?;
+        Ok(Write::Update(row, writable(object, body)?))
     }
 
-    fn insert_checked(&mut self, object: &'static Object, fields: Map<String, Value>) -> Result<String> {
-        if fields.get(object.required).and_then(Value::as_str).is_none_or(str::is_empty) {
-            let problem = format!("Required fields are missing: [{}]", object.required);
-            return Err(Refusal::new(400, "REQUIRED_FIELD_MISSING", problem).about(object.required));
+    fn deletion(&mut self, object: &'static Object, id: &str) -> Result<Write> {
+        self.find(object, id, Refusal::deleted).map(Write::Delete)
+    }
+
+    /// An update of the record that has the same external id as these fields, or else an insert.
+    fn upsertion(
+        &mut self,
+        object: &'static Object,
+        key: &'static Field,
+        mut body: Map<String, Value>,
+    ) -> Result<Write> {
+        if key.kind == Kind::Id {
+            return match take_id(&mut body) {
+                Some(id) => self.update(object, &id, body),
+                None => insertion(object, writable(object, body)?),
+            };
         }
-        Ok(self.table(object).insert(object, fields))
+        let fields = writable(object, body)?;
+        let value = fields.get(key.name).and_then(Value::as_str).unwrap_or_default();
+        if value.is_empty() {
+            return Err(Refusal::new(400, "MISSING_ARGUMENT", format!("{} not specified", key.name)));
+        }
+        match self.rows_with(object, key, value)[..] {
+            [] => insertion(object, fields),
+            [row] => Ok(Write::Update(row, fields)),
+            _ => {
+                let problem = format!("more than one record found for external id field: {}", key.name);
+                Err(Refusal::new(400, "DUPLICATE_EXTERNAL_ID", problem).about(key.name))
+            }
+        }
+    }
+
+    /// The id of the record that was written, and whether it is new.
+    fn write(&mut self, object: &'static Object, write: Write) -> (String, bool) {
+        let table = self.table(object);
+        let row = match write {
+            Write::Insert(fields) => return (table.insert(object, fields), true),
+            Write::Update(row, fields) => {
+                table.update(row, fields);
+                row
+            }
+            Write::Delete(row) => {
+                table.rows[row].deleted = true;
+                row
+            }
+        };
+        (table.rows[row].id.clone(), false)
     }
 
     /// Updates the record with that external id, or makes it.
-    fn upsert(&mut self, call: &Call, object: &'static Object, field: &str, value: &str) -> Result {
-        let mut fields = writable(object, json_body(call.request)?)?;
-        let rows = self.with_external_id(object, field, value)?;
-        let created = rows.is_empty();
-        let id = match rows[..] {
-            [] => {
-                let field = object.field(field).expect("BUG: an external id that is no field");
-                fields.insert(field.name.to_owned(), value.into());
-                self.insert_checked(object, fields)?
-            }
-            [row] => {
-                self.table(object).update(row, fields);
-                self.table(object).rows[row].id.clone()
-            }
-            _ => return Ok(self.choices(call, object, &rows)),
-        };
+    fn upsert(&mut self, call: &Call, object: &'static Object, key: &str, value: &str) -> Result {
+        let key = external_id(object, key)?;
+        let rows = self.rows_with(object, key, value);
+        if rows.len() > 1 {
+            return Ok(self.choices(call, object, &rows));
+        }
+        let mut body = json_body(call.request)?;
+        if body.insert(key.name.to_owned(), value.into()).is_some() {
+            let problem = format!("The {} field should not be specified in the sobject data.", key.name);
+            return Err(Refusal::new(400, "INVALID_FIELD", problem));
+        }
+        let write = self.upsertion(object, key, body)?;
+        let (id, created) = self.write(object, write);
         let status = match (created, call.version) {
             (true, _) => 201,
             (false, 46..) => 200,
@@ -297,6 +373,74 @@ impl Rest {
         };
         let reply = json!({ "id": id, "success": true, "errors": [], "created": created });
         Ok(Answer::json(status, reply))
+    }
+
+    /// Writes many records, each with a result of its own: the request as a whole succeeds.
+    fn collection(&mut self, call: &Call, upsert: Option<(&'static Object, &'static Field)>) -> Result {
+        let (writes, all_or_none) = if call.request.method == "DELETE" {
+            let ids = call.request.param("ids").unwrap_or_default();
+            let deletion = |id: &str| {
+                let object = schema::with_prefix(id).ok_or_else(Refusal::not_found)?;
+                Ok((object, self.deletion(object, id)?))
+            };
+            let all_or_none = call.request.param("allOrNone").is_some_and(|value| value == "true");
+            (ids.split(',').map(deletion).collect::<Vec<_>>(), all_or_none)
+        } else {
+            let mut body = json_body(call.request)?;
+            let Some(Value::Array(records)) = body.remove("records") else {
+                return Err(Refusal::new(400, "JSON_PARSER_ERROR", "records must be an array"));
+            };
+            let writes = records.into_iter().map(|record| self.collected(call, upsert, record));
+            (writes.collect(), body.get("allOrNone") == Some(&json!(true)))
+        };
+        if writes.len() > COLLECTION_MAX {
+            let problem = "record limit reached. cannot submit more than 200 records in this list";
+            return Err(Refusal::new(400, "EXCEEDED_ID_LIMIT", problem));
+        }
+        let rolled_back = all_or_none && writes.iter().any(Result::is_err);
+        let results = writes.into_iter().map(|write| match write {
+            Ok(_) if rolled_back => Refusal::new(
+                400,
+                "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+                "Record rolled back because not all records were valid and the request was using AllOrNone header",
+            )
+            .as_result(),
+            Ok((object, write)) => {
+                let (id, created) = self.write(object, write);
+                let mut result = json!({ "id": id, "success": true, "errors": [] });
+                if upsert.is_some() {
+                    result["created"] = created.into();
+                }
+                result
+            }
+            Err(refusal) => refusal.as_result(),
+        });
+        Ok(Answer::json(200, Value::Array(results.collect())))
+    }
+
+    /// What is to be written of one record of a collection.
+    fn collected(
+        &mut self,
+        call: &Call,
+        upsert: Option<(&'static Object, &'static Field)>,
+        record: Value,
+    ) -> Result<(&'static Object, Write)> {
+        let name = record["attributes"]["type"].as_str().unwrap_or_default();
+        let object = schema::object(name).filter(|object| !object.tooling);
+        let object = object.ok_or_else(|| no_such_object(name))?;
+        let Value::Object(mut fields) = record else { unreachable!("it has attributes") };
+        let write = match upsert {
+            Some((expected, _)) if !std::ptr::eq(expected, object) => {
+                return Err(no_such_object(object.name));
+            }
+            Some((_, key)) => self.upsertion(object, key, fields),
+            None if call.request.method == "POST" => insertion(object, writable(object, fields)?),
+            None => {
+                let id = take_id(&mut fields).ok_or_else(missing_id)?;
+                self.update(object, &id, fields)
+            }
+        };
+        Ok((object, write?))
     }
 
     /// More than one record has that external id: here they are.
@@ -332,7 +476,10 @@ impl Rest {
             .map(|(_, soql)| soql)
             .ok_or_else(|| Refusal::new(400, "MALFORMED_QUERY", "SOQL statements cannot be empty"))?;
         let found = self.search(&soql, segments[0] == "tooling", segments[0] == "queryAll")?;
-        if found.rows.len() > call.setup.page_size && found.fields.is_some() {
+        if call.request.param("columns").is_some_and(|value| value == "true") {
+            return Ok(Answer::json(200, columns(&found)));
+        }
+        if found.rows.len() > call.setup.page_size && matches!(found.selected, Selected::Fields(_)) {
             self.made += 1;
             let cursor = format!("01g5g0{:09}AAA", self.made);
             if self.cursors.len() == CURSORS_MAX {
@@ -359,17 +506,27 @@ impl Rest {
     }
 
     fn page(&self, call: &Call, resource: &str, cursor: &str, found: &Found, offset: usize) -> Answer {
-        let mut page = format!(r#"{{"totalSize":{}"#, found.rows.len());
-        let fields = found.fields.as_deref();
-        let end = found.rows.len().min(offset.saturating_add(call.setup.page_size.max(1)));
-        let done = end == found.rows.len() || fields.is_none();
+        let total = found.rows.len();
+        let fields = match &found.selected {
+            Selected::Fields(fields) => fields,
+            Selected::Count => {
+                return Answer::json(200, format!(r#"{{"totalSize":{total},"done":true,"records":[]}}"#));
+            }
+            Selected::CountOf(_, alias) => {
+                let record = format!(r#"{{"attributes":{{"type":"AggregateResult"}},"{alias}":{total}}}"#);
+                return Answer::json(200, format!(r#"{{"totalSize":1,"done":true,"records":[{record}]}}"#));
+            }
+        };
+        let mut page = format!(r#"{{"totalSize":{total}"#);
+        let end = total.min(offset.saturating_add(call.setup.page_size.max(1)));
+        let done = end == total;
         let mut put = |part: std::fmt::Arguments| page.write_fmt(part).expect("BUG: a String is full");
         put(format_args!(r#","done":{done}"#));
         if !done {
             put(format_args!(r#","nextRecordsUrl":"{}/{resource}/{cursor}-{end}""#, call.base));
         }
         page.push_str(r#","records":["#);
-        if let (Some(fields), Some(table)) = (fields, self.tables.get(found.object.name)) {
+        if let Some(table) = self.tables.get(found.object.name) {
             for (index, row) in found.rows.get(offset..end).unwrap_or_default().iter().enumerate() {
                 if index > 0 {
                     page.push(',');
@@ -384,13 +541,18 @@ impl Rest {
     fn search(&mut self, soql: &str, tooling: bool, deleted_too: bool) -> Result<Found> {
         let query = soql::parse(soql).map_err(|problem| Refusal::new(400, "MALFORMED_QUERY", problem))?;
         let object = schema::object(&query.object).filter(|object| object.tooling == tooling);
-        let object = object.ok_or_else(|| {
-            let problem = format!("sObject type '{}' is not supported.", query.object);
-            Refusal::new(400, "INVALID_TYPE", problem)
-        })?;
+        let object = object.ok_or_else(|| no_such_object(&query.object))?;
         let field = |name: &String| object.field(name).ok_or_else(|| no_such_column(object, name, "entity"));
-        let fields = query.fields.map(|names| names.iter().map(field).collect::<Result<Vec<_>>>());
-        let fields = fields.transpose()?;
+        let selected = match &query.selected {
+            Selected::Fields(names) => Selected::Fields(names.iter().map(field).collect::<Result<_>>()?),
+            Selected::Count => Selected::Count,
+            Selected::CountOf(name, alias) => Selected::CountOf(field(name)?, alias.clone()),
+        };
+        let mut order = Vec::new();
+        for Order { field: name, descending, nulls_last } in &query.order {
+            let (descending, nulls_last) = (*descending, *nulls_last);
+            order.push(Order { field: field(name)?, descending, nulls_last });
+        }
         let mut conditions = Vec::new();
         for (name, operator, literal) in &query.conditions {
             let field = field(name)?;
@@ -400,68 +562,23 @@ impl Rest {
             }
             conditions.push((field, *operator, literal));
         }
-        let rows = self.table(object).rows.iter().enumerate();
-        let rows = rows.filter(|(_, row)| deleted_too || !row.deleted);
-        let rows = rows.filter(|(_, row)| {
-            conditions.iter().all(|(field, operator, literal)| {
-                operator.accepts(compare(&row.value(field), field.kind, literal))
-            })
+        let records = &self.table(object).rows;
+        let found = records.iter().enumerate().filter(|(_, row)| {
+            (deleted_too || !row.deleted)
+                && conditions.iter().all(|(field, operator, literal)| {
+                    operator.accepts(compare(&row.value(field), field.kind, literal))
+                })
+                && !matches!(selected, Selected::CountOf(field, _) if row.value(field).is_null())
         });
-        let rows = rows.map(|(number, _)| number).take(query.limit.unwrap_or(usize::MAX)).collect();
-        Ok(Found { object, fields, rows })
-    }
-
-    // Bulk API 2.0.
-
-    fn new_job(&mut self, call: &Call) -> Result {
-        let body = json_body(call.request)?;
-        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
-        let operation = match text("operation") {
-            "query" => "query",
-            "queryAll" => "queryAll",
-            _ => {
-                return Err(Refusal::new(400, "INVALIDJOB", "operation must be query or queryAll"));
-            }
-        };
-        let found = self.search(text("query"), false, operation == "queryAll")?;
-        if found.fields.is_none() {
-            return Err(Refusal::new(400, "INVALIDJOB", "COUNT() is not supported in a bulk query"));
+        let mut rows: Vec<usize> = found.map(|(number, _)| number).collect();
+        if !order.is_empty() {
+            rows.sort_by(|a, b| {
+                let mut items = order.iter().map(|item| item.compare(&records[*a], &records[*b]));
+                items.find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
+            });
         }
-        self.made += 1;
-        let id = format!("7505g0{:09}AAA", self.made);
-        let job = Job { operation, found, polls_left: call.setup.bulk_polls, aborted: false };
-        let answer = Answer::json(200, job.describe(&id, "UploadComplete", call));
-        self.jobs.insert(id, job);
-        Ok(answer)
-    }
-
-    fn job(&mut self, call: &Call, id: &str, rest: &[&str]) -> Result {
-        let job = self.jobs.get_mut(id).ok_or_else(Refusal::not_found)?;
-        match (call.request.method.as_str(), rest) {
-            ("GET", []) => {
-                let state = job.state(call.setup);
-                job.polls_left = job.polls_left.saturating_sub(1);
-                Ok(Answer::json(200, job.describe(id, state, call)))
-            }
-            ("GET", ["results"]) => {
-                let state = job.state(call.setup);
-                if state != "JobComplete" {
-                    let problem = format!("results are not available while the job is {state}");
-                    return Err(Refusal::new(400, "INVALIDJOBSTATE", problem));
-                }
-                let table = self.tables.get(job.found.object.name);
-                job.results(table.map_or(&[], |table| table.rows.as_slice()), call)
-            }
-            ("PATCH", []) if json_body(call.request)?.get("state") == Some(&json!("Aborted")) => {
-                job.aborted = true;
-                Ok(Answer::json(200, job.describe(id, "Aborted", call)))
-            }
-            ("DELETE", []) => {
-                self.jobs.remove(id);
-                Ok(Answer::new(204))
-            }
-            _ => Err(Refusal::not_found()),
-        }
+        rows.truncate(query.limit.unwrap_or(usize::MAX));
+        Ok(Found { object, selected, rows })
     }
 
     // What tests ask for.
@@ -490,7 +607,8 @@ impl Rest {
         }
     }
 
-    pub(crate) fn create(&mut self, name: &str, fields: Map<String, Value>) -> String {
+    pub(crate) fn create(&mut self, name: &str, fields: Value) -> String {
+        let Value::Object(fields) = fields else { panic!("fields are not an object: {fields}") };
         let object = schema::object(name).unwrap_or_else(|| panic!("no object {name}"));
         self.table(object).insert(object, fields)
     }
@@ -504,13 +622,14 @@ impl Rest {
 
 impl Table {
     fn insert(&mut self, object: &Object, mut fields: Map<String, Value>) -> String {
-        let id = format!("{}5g0{:09}AAA", object.prefix, self.rows.len() + 1);
+        let given = fields.get("Id").and_then(Value::as_str).map(str::to_owned);
+        let id = given.unwrap_or_else(|| format!("{}5g0{:09}AAA", object.prefix, self.rows.len() + 1));
         let now = text::timestamp(text::now());
         fields.insert("Id".to_owned(), id.clone().into());
         for time in ["CreatedDate", "LastModifiedDate"] {
             fields.entry(time).or_insert_with(|| now.clone().into());
         }
-        self.by_id.insert(id.clone(), self.rows.len());
+        self.by_id.insert(id[..15].to_owned(), self.rows.len());
         self.rows.push(Row { id: id.clone(), fields, deleted: false });
         id
     }
@@ -542,80 +661,26 @@ impl Row {
     }
 }
 
-impl Job {
-    fn state(&self, setup: &Setup) -> &'static str {
-        match (self.aborted, self.polls_left, setup.bulk_fails) {
-            (true, ..) => "Aborted",
-            (_, 1.., _) => "InProgress",
-            (_, 0, true) => "Failed",
-            (_, 0, false) => "JobComplete",
-        }
+impl Refusal {
+    /// How one record of many was refused.
+    fn as_result(&self) -> Value {
+        let error = json!({ "statusCode": self.code, "message": self.message, "fields": self.fields });
+        json!({ "success": false, "errors": [error] })
     }
+}
 
-    fn describe(&self, id: &str, state: &str, call: &Call) -> Value {
-        let mut job = json!({
-            "id": id,
-            "operation": self.operation,
-            "object": self.found.object.name,
-            "createdById": USER_ID,
-            "createdDate": text::timestamp(text::now()),
-            "systemModstamp": text::timestamp(text::now()),
-            "state": state,
-            "concurrencyMode": "Parallel",
-            "contentType": "CSV",
-            "apiVersion": f64::from(call.version),
-            "lineEnding": "LF",
-            "columnDelimiter": "COMMA",
-        });
-        match state {
-            "JobComplete" => job["numberRecordsProcessed"] = self.found.rows.len().into(),
-            "Failed" => job["errorMessage"] = "InternalServerError : the job failed".into(),
-            _ => {}
+impl Order<&Field> {
+    fn compare(&self, a: &Row, b: &Row) -> Ordering {
+        let (a, b) = (a.value(self.field), b.value(self.field));
+        if a.is_null() || b.is_null() {
+            let nulls_first = b.is_null().cmp(&a.is_null());
+            return if self.nulls_last { nulls_first.reverse() } else { nulls_first };
         }
-        job
-    }
-
-    /// One page of the CSV.
-    fn results(&self, rows: &[Row], call: &Call) -> Result {
-        let found = &self.found.rows;
-        let fields = self.found.fields.as_deref().unwrap_or_default();
-        let bad = |name: &str| Refusal::new(400, "INVALIDPARAMETER", format!("invalid {name}"));
-        let start = match call.request.param("locator") {
-            None => Some(0),
-            Some(locator) => BASE64_STANDARD_NO_PAD
-                .decode(locator)
-                .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok()),
+        let ordering = match (a.as_f64(), b.as_f64()) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            _ => (a.as_str(), a.as_bool()).cmp(&(b.as_str(), b.as_bool())),
         };
-        let start: usize = start.filter(|s| *s == 0 || *s < found.len()).ok_or_else(|| bad("locator"))?;
-        let most: usize = match call.request.param("maxRecords") {
-            None => found.len(),
-            Some(most) => most.parse().ok().filter(|m| *m > 0).ok_or_else(|| bad("maxRecords"))?,
-        };
-        let end = found.len().min(start.saturating_add(most));
-        let mut csv = String::new();
-        csv_line(&mut csv, fields.iter().map(|field| field.name.to_owned()));
-        for row in &found[start..end] {
-            csv_line(
-                &mut csv,
-                fields.iter().map(|field| match rows[*row].value(field) {
-                    Value::Null => String::new(),
-                    Value::String(text) => text,
-                    other => other.to_string(),
-                }),
-            );
-        }
-        let locator = if end < found.len() {
-            BASE64_STANDARD_NO_PAD.encode(end.to_string())
-        } else {
-            "null".to_owned()
-        };
-        Ok(Answer::new(200)
-            .header("Content-Type", "text/csv")
-            .header("Sforce-Locator", locator)
-            .header("Sforce-NumberOfRecords", (end - start).to_string())
-            .body(csv)
-            .chunked())
+        if self.descending { ordering.reverse() } else { ordering }
     }
 }
 
@@ -637,10 +702,12 @@ impl Operator {
 fn compares(kind: Kind, literal: &Literal) -> bool {
     match literal {
         Literal::Null => true,
-        Literal::Boolean(_) => kind == Kind::Deleted,
+        Literal::Boolean(_) => matches!(kind, Kind::Deleted | Kind::Boolean),
         Literal::Number(_) => matches!(kind, Kind::Integer | Kind::Currency),
         Literal::Time(_) => kind == Kind::Time,
-        Literal::Text(_) => !matches!(kind, Kind::Deleted | Kind::Integer | Kind::Currency | Kind::Time),
+        Literal::Text(_) => {
+            !matches!(kind, Kind::Deleted | Kind::Boolean | Kind::Integer | Kind::Currency | Kind::Time)
+        }
     }
 }
 
@@ -649,7 +716,11 @@ fn compare(value: &Value, kind: Kind, literal: &Literal) -> Option<Ordering> {
         Literal::Null => value.is_null().then_some(Ordering::Equal),
         Literal::Boolean(literal) => Some(value.as_bool()?.cmp(literal)),
         Literal::Number(literal) => value.as_f64()?.partial_cmp(literal),
-        Literal::Time(literal) => Some(text::parse_timestamp(value.as_str()?)?.cmp(literal)),
+        Literal::Time(span) => Some(match text::parse_timestamp(value.as_str()?)? {
+            time if time < span.start => Ordering::Less,
+            time if time >= span.end => Ordering::Greater,
+            _ => Ordering::Equal,
+        }),
         Literal::Text(literal) if kind == Kind::Id && literal.len() == 15 => {
             Some(value.as_str()?[..15].cmp(literal))
         }
@@ -659,6 +730,72 @@ fn compare(value: &Value, kind: Kind, literal: &Literal) -> Option<Ordering> {
 
 fn object(name: &str) -> Result<&'static Object> {
     schema::object(name).filter(|object| !object.tooling).ok_or_else(Refusal::not_found)
+}
+
+fn external_id(object: &'static Object, name: &str) -> Result<&'static Field> {
+    let field = object.field(name).filter(|field| matches!(field.kind, Kind::ExternalId | Kind::Id));
+    field.ok_or_else(|| {
+        let problem = "Provided external ID field does not exist or is not accessible";
+        Refusal::new(404, "NOT_FOUND", problem)
+    })
+}
+
+/// An insert of these fields, if those are there that have to be.
+fn insertion(object: &Object, fields: Map<String, Value>) -> Result<Write> {
+    if fields.get(object.required).and_then(Value::as_str).is_none_or(str::is_empty) {
+        let problem = format!("Required fields are missing: [{}]", object.required);
+        return Err(Refusal::new(400, "REQUIRED_FIELD_MISSING", problem).about(object.required));
+    }
+    Ok(Write::Insert(fields))
+}
+
+/// The id among these fields, which is then no longer among them.
+fn take_id(fields: &mut Map<String, Value>) -> Option<String> {
+    let id = fields.keys().find(|name| name.eq_ignore_ascii_case("Id"))?.clone();
+    fields.remove(&id)?.as_str().map(str::to_owned)
+}
+
+fn missing_id() -> Refusal {
+    Refusal::new(400, "MISSING_ARGUMENT", "Id not specified in an update call").about("Id")
+}
+
+/// What `columns=true` asks for instead of records: the columns that they would have.
+fn columns(found: &Found) -> Value {
+    let column = |name: &str, field: Option<&Field>| {
+        let kind = field.map(|field| field.kind);
+        let writable = field.is_some_and(Field::writable);
+        json!({
+            "aggregate": field.is_none(),
+            "apexType": kind.map_or("Integer", Kind::apex_type),
+            "booleanType": matches!(kind, Some(Kind::Boolean | Kind::Deleted)),
+            "columnName": name,
+            "custom": name.ends_with("__c"),
+            "displayName": name,
+            "foreignKeyName": null,
+            "insertable": writable,
+            "joinColumns": [],
+            "numberType": matches!(kind, None | Some(Kind::Integer | Kind::Currency)),
+            "textType": kind.is_some_and(|kind| kind.apex_type() == "String"),
+            "updatable": writable,
+        })
+    };
+    let columns: Vec<Value> = match &found.selected {
+        Selected::Fields(fields) => fields.iter().map(|field| column(field.name, Some(field))).collect(),
+        Selected::Count => vec![column("Count", None)],
+        Selected::CountOf(_, alias) => vec![column(alias, None)],
+    };
+    let id_selected = columns.iter().any(|column| column["columnName"] == "Id");
+    json!({
+        "columnMetadata": columns,
+        "entityName": found.object.name,
+        "groupBy": false,
+        "idSelected": id_selected,
+        "keyPrefix": found.object.prefix,
+    })
+}
+
+fn no_such_object(name: &str) -> Refusal {
+    Refusal::new(400, "INVALID_TYPE", format!("sObject type '{name}' is not supported."))
 }
 
 fn no_such_column(object: &Object, name: &str, of: &str) -> Refusal {
@@ -707,7 +844,7 @@ fn writable(object: &Object, body: Map<String, Value>) -> Result<Map<String, Val
 }
 
 fn resources(base: &str) -> Answer {
-    let names = ["jobs", "limits", "query", "queryAll", "sobjects", "tooling"];
+    let names = ["composite", "jobs", "limits", "query", "queryAll", "sobjects", "tooling"];
     let urls = names.map(|name| (name.to_owned(), Value::from(format!("{base}/{name}"))));
     Answer::json(200, Value::Object(urls.into_iter().collect()))
 }
@@ -723,15 +860,4 @@ fn echo(request: &Request, path: &str) -> Answer {
         "body": String::from_utf8_lossy(&request.body),
     });
     Answer::json(200, came)
-}
-
-fn csv_line(out: &mut String, values: impl Iterator<Item = String>) {
-    for (index, value) in values.enumerate() {
-        let comma = if index > 0 { "," } else { "" };
-        out.push_str(comma);
-        out.push('"');
-        out.push_str(&value.replace('"', "\"\""));
-        out.push('"');
-    }
-    out.push('\n');
 }

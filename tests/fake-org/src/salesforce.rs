@@ -23,6 +23,7 @@ pub(crate) const SITE_PATH: &str = "/customers";
 pub(crate) const TOKEN_PATH: &str = "/services/oauth2/token";
 const AUTHORIZE_PATH: &str = "/services/oauth2/authorize";
 const REVOKE_PATH: &str = "/services/oauth2/revoke";
+const USERINFO_PATH: &str = "/services/oauth2/userinfo";
 const ECHO_PATH: &str = "/services/oauth2/echo";
 
 /// The instance of an org that is reached by Salesforce's own names.
@@ -223,7 +224,7 @@ impl Salesforce {
         static SEED: AtomicU64 = AtomicU64::new(0);
         Salesforce {
             setup: Setup::default(),
-            data: Rest::default(),
+            data: Rest::new(),
             url: url.to_owned(),
             sessions: HashMap::new(),
             codes: HashMap::new(),
@@ -248,7 +249,7 @@ impl Salesforce {
             TOKEN_PATH => self.token(request, &place),
             AUTHORIZE_PATH => self.authorize(request, &place),
             REVOKE_PATH => self.revoke(request),
-            path if path.starts_with("/id/") => self.identity(request),
+            path if path == USERINFO_PATH || path.starts_with("/id/") => self.identity(request),
             path if path.starts_with("/services/data") || path.starts_with("/services/apexrest/") => {
                 self.api(request, &place)
             }
@@ -504,12 +505,19 @@ impl Salesforce {
         }
     }
 
-    /// What the `id` of a token reply leads to, which has errors of its own kind.
+    /// What the `id` of a token reply leads to, and `OpenID` Connect's view of the same, which have
+    /// errors of their own kind.
     fn identity(&mut self, request: &Request) -> Answer {
         match self.user(request) {
             Ok(user) => Answer::json(
                 200,
-                json!({ "user_id": user.id, "organization_id": ORG_ID, "username": user.name }),
+                json!({
+                    "sub": format!("{}/id/{ORG_ID}/{}", self.url, user.id),
+                    "user_id": user.id,
+                    "organization_id": ORG_ID,
+                    "preferred_username": user.name,
+                    "username": user.name,
+                }),
             ),
             Err(_) => Answer::text(403, "Bad_OAuth_Token"),
         }

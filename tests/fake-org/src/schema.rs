@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     Reference(&'static str),
     Integer,
     Currency,
+    Boolean,
     /// Kept by Salesforce: these cannot be written.
     Time,
     Deleted,
@@ -40,7 +41,7 @@ const fn field(name: &'static str, label: &'static str, kind: Kind) -> Field {
     Field { name, label, kind }
 }
 
-static OBJECTS: [Object; 3] = [
+static OBJECTS: [Object; 5] = [
     Object {
         name: "Account",
         prefix: "001",
@@ -93,6 +94,39 @@ static OBJECTS: [Object; 3] = [
         ],
     },
     Object {
+        name: "User",
+        prefix: "005",
+        tooling: false,
+        required: "Username",
+        fields: &[
+            field("Id", "User ID", Kind::Id),
+            field("Username", "Username", Kind::Text(80)),
+            field("LastName", "Last Name", Kind::Text(80)),
+            field("Name", "Full Name", Kind::Text(121)),
+            field("Email", "Email", Kind::Text(128)),
+            field("IsActive", "Active", Kind::Boolean),
+            field("CreatedDate", "Created Date", Kind::Time),
+            field("LastModifiedDate", "Last Modified Date", Kind::Time),
+        ],
+    },
+    Object {
+        name: "Organization",
+        prefix: "00D",
+        tooling: false,
+        required: "Name",
+        fields: &[
+            field("Id", "Organization ID", Kind::Id),
+            field("Name", "Name", Kind::Text(80)),
+            field("OrganizationType", "Edition", Kind::Text(40)),
+            field("InstanceName", "Instance Name", Kind::Text(5)),
+            field("IsSandbox", "Is Sandbox", Kind::Boolean),
+            field("NamespacePrefix", "Namespace Prefix", Kind::Text(15)),
+            field("TrialExpirationDate", "Trial Expiration Date", Kind::Time),
+            field("CreatedDate", "Created Date", Kind::Time),
+            field("LastModifiedDate", "Last Modified Date", Kind::Time),
+        ],
+    },
+    Object {
         name: "ApexClass",
         prefix: "01p",
         tooling: true,
@@ -111,6 +145,11 @@ static OBJECTS: [Object; 3] = [
 /// An object by its name, in whichever case.
 pub(crate) fn object(name: &str) -> Option<&'static Object> {
     OBJECTS.iter().find(|object| object.name.eq_ignore_ascii_case(name))
+}
+
+/// The object whose ids begin as this one does.
+pub(crate) fn with_prefix(id: &str) -> Option<&'static Object> {
+    OBJECTS.iter().find(|object| !object.tooling && id.starts_with(object.prefix))
 }
 
 /// The names of the objects that the usual API knows.
@@ -144,6 +183,20 @@ impl Object {
     }
 }
 
+impl Kind {
+    /// The type that Apex has for it.
+    pub(crate) fn apex_type(self) -> &'static str {
+        match self {
+            Kind::Id | Kind::Reference(_) => "Id",
+            Kind::Text(_) | Kind::ExternalId | Kind::Picklist(_) => "String",
+            Kind::Integer => "Integer",
+            Kind::Currency => "Decimal",
+            Kind::Boolean | Kind::Deleted => "Boolean",
+            Kind::Time => "Datetime",
+        }
+    }
+}
+
 impl Field {
     /// Whether clients may set it.
     pub(crate) fn writable(&self) -> bool {
@@ -156,7 +209,7 @@ impl Field {
             _ if value.is_null() => true,
             Kind::Integer => value.is_i64(),
             Kind::Currency => value.is_number(),
-            Kind::Deleted => value.is_boolean(),
+            Kind::Boolean | Kind::Deleted => value.is_boolean(),
             _ => value.is_string(),
         }
     }
@@ -172,7 +225,7 @@ impl Field {
             Kind::Integer => ("int", 0),
             Kind::Currency => ("currency", 0),
             Kind::Time => ("datetime", 0),
-            Kind::Deleted => ("boolean", 0),
+            Kind::Boolean | Kind::Deleted => ("boolean", 0),
         };
         let values = if let Kind::Picklist(values) = self.kind { values } else { &[] };
         let value = |value: &&str| json!({ "active": true, "defaultValue": false, "label": value, "validFor": null, "value": value });

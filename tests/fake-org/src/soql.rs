@@ -1,15 +1,35 @@
-//! As much SOQL as `SELECT a, b FROM X WHERE c = 'd' AND e > 1 ORDER BY f LIMIT 10`.
+//! As much SOQL as `SELECT a, b FROM X WHERE c = 'd' AND e > LAST_N_DAYS:1 ORDER BY f LIMIT 10`.
+
+use std::ops::Range;
 
 use crate::text;
 
 /// A query as it was written.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Query {
-    /// The fields, or none for `COUNT()`.
-    pub(crate) fields: Option<Vec<String>>,
+    pub(crate) selected: Selected<String>,
     pub(crate) object: String,
     pub(crate) conditions: Vec<(String, Operator, Literal)>,
+    pub(crate) order: Vec<Order<String>>,
     pub(crate) limit: Option<usize>,
+}
+
+/// What a query asks for, with fields as they were written or as they were found.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Selected<F> {
+    Fields(Vec<F>),
+    /// `COUNT()`
+    Count,
+    /// `COUNT(Id)`, and the name under which its result goes.
+    CountOf(F, String),
+}
+
+/// One item of `ORDER BY`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Order<F> {
+    pub(crate) field: F,
+    pub(crate) descending: bool,
+    pub(crate) nulls_last: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,8 +47,8 @@ pub(crate) enum Literal {
     Null,
     Boolean(bool),
     Number(f64),
-    /// Milliseconds since 1970.
-    Time(i64),
+    /// A moment or some days, in milliseconds since 1970.
+    Time(Range<i64>),
     Text(String),
 }
 
@@ -46,14 +66,7 @@ const SYMBOLS: [&str; 9] = ["!=", "<=", ">=", "=", "<", ">", ",", "(", ")"];
 pub(crate) fn parse(soql: &str) -> Result<Query, String> {
     let mut tokens = Tokens(tokens(soql)?.into_iter().peekable());
     tokens.expect_keyword("SELECT")?;
-    let mut fields = vec![tokens.word()?];
-    let counts = fields[0].eq_ignore_ascii_case("COUNT") && tokens.skip_symbol("(");
-    if counts && !tokens.skip_symbol(")") {
-        return Err(tokens.unexpected());
-    }
-    while !counts && tokens.skip_symbol(",") {
-        fields.push(tokens.word()?);
-    }
+    let selected = tokens.selected()?;
     tokens.expect_keyword("FROM")?;
     let object = tokens.word()?;
     let mut conditions = Vec::new();
@@ -63,11 +76,12 @@ pub(crate) fn parse(soql: &str) -> Result<Query, String> {
             conditions.push(tokens.condition()?);
         }
     }
+    let mut order = Vec::new();
     if tokens.skip_keyword("ORDER") {
         tokens.expect_keyword("BY")?;
-        tokens.order()?;
+        order.push(tokens.order()?);
         while tokens.skip_symbol(",") {
-            tokens.order()?;
+            order.push(tokens.order()?);
         }
     }
     let mut limit = None;
@@ -78,7 +92,7 @@ pub(crate) fn parse(soql: &str) -> Result<Query, String> {
     if tokens.0.peek().is_some() {
         return Err(tokens.unexpected());
     }
-    Ok(Query { fields: (!counts).then_some(fields), object, conditions, limit })
+    Ok(Query { selected, object, conditions, order, limit })
 }
 
 fn tokens(soql: &str) -> Result<Vec<Token>, String> {
@@ -159,6 +173,27 @@ impl Tokens {
         }
     }
 
+    fn selected(&mut self) -> Result<Selected<String>, String> {
+        let first = self.word()?;
+        if first.eq_ignore_ascii_case("COUNT") && self.skip_symbol("(") {
+            if self.skip_symbol(")") {
+                return Ok(Selected::Count);
+            }
+            let field = self.word()?;
+            if !self.skip_symbol(")") {
+                return Err(self.unexpected());
+            }
+            let is_alias = |t: &Token| matches!(t, Token::Word(w) if !w.eq_ignore_ascii_case("FROM"));
+            let alias = if self.0.peek().is_some_and(is_alias) { self.word()? } else { "expr0".to_owned() };
+            return Ok(Selected::CountOf(field, alias));
+        }
+        let mut fields = vec![first];
+        while self.skip_symbol(",") {
+            fields.push(self.word()?);
+        }
+        Ok(Selected::Fields(fields))
+    }
+
     fn condition(&mut self) -> Result<(String, Operator, Literal), String> {
         let field = self.word()?;
         let operator = match self.0.peek() {
@@ -180,14 +215,15 @@ impl Tokens {
         Ok((field, operator, literal))
     }
 
-    /// One item of `ORDER BY`, of which nothing is kept.
-    fn order(&mut self) -> Result<(), String> {
-        self.word()?;
-        let _direction = self.skip_keyword("ASC") || self.skip_keyword("DESC");
+    fn order(&mut self) -> Result<Order<String>, String> {
+        let field = self.word()?;
+        let descending = !self.skip_keyword("ASC") && self.skip_keyword("DESC");
+        let mut nulls_last = false;
         if self.skip_keyword("NULLS") && !self.skip_keyword("FIRST") {
             self.expect_keyword("LAST")?;
+            nulls_last = true;
         }
-        Ok(())
+        Ok(Order { field, descending, nulls_last })
     }
 
     fn unexpected(&mut self) -> String {
@@ -206,22 +242,35 @@ fn literal(word: &str) -> Option<Literal> {
         Some(Literal::Boolean(true))
     } else if word.eq_ignore_ascii_case("false") {
         Some(Literal::Boolean(false))
-    } else if let Some(time) = text::parse_timestamp(word).or_else(|| day(word)) {
-        Some(Literal::Time(time))
+    } else if let Some(time) = text::parse_timestamp(word) {
+        Some(Literal::Time(time..time + 1))
+    } else if let Some(days) = days(word) {
+        Some(Literal::Time(days))
     } else {
         word.parse().ok().filter(|number: &f64| number.is_finite()).map(Literal::Number)
     }
 }
 
-/// The beginning of a day that SOQL has a name for, in milliseconds since 1970; days are UTC's here.
-fn day(name: &str) -> Option<i64> {
+/// Days for which SOQL has a name, e.g. `LAST_N_DAYS:7`; they are UTC's here.
+fn days(name: &str) -> Option<Range<i64>> {
     const DAY: i64 = 24 * 60 * 60 * 1000;
+    let name = name.to_ascii_uppercase();
+    let (name, n) = match name.split_once(':') {
+        Some((name, n)) => (name, n.parse::<u16>().ok().map(i64::from)),
+        None => (name.as_str(), None),
+    };
+    let days = match (name, n) {
+        ("TODAY", None) => 0..1,
+        ("YESTERDAY", None) => -1..0,
+        ("TOMORROW", None) => 1..2,
+        ("LAST_90_DAYS", None) => -90..1,
+        ("LAST_N_DAYS", Some(n)) => -n..1,
+        ("NEXT_N_DAYS", Some(n)) => 1..n + 1,
+        ("N_DAYS_AGO", Some(n)) => -n..1 - n,
+        _ => return None,
+    };
     let today = text::now() / DAY * DAY;
-    match name.to_ascii_uppercase().as_str() {
-        "TODAY" => Some(today),
-        "YESTERDAY" => Some(today - DAY),
-        _ => None,
-    }
+    Some(today + days.start * DAY..today + days.end * DAY)
 }
 
 #[cfg(test)]
@@ -233,16 +282,24 @@ mod tests {
         let soql = r"select Id, Name FROM Account WHERE Name = 'O\'Hara \\ \n' AND
             LastModifiedDate > 1970-01-01T00:00:01Z ORDER BY Name DESC NULLS LAST, Id LIMIT 5";
         let query = Query {
-            fields: Some(vec!["Id".to_owned(), "Name".to_owned()]),
+            selected: Selected::Fields(vec!["Id".to_owned(), "Name".to_owned()]),
             object: "Account".to_owned(),
             conditions: vec![
                 ("Name".to_owned(), Operator::Equal, Literal::Text("O'Hara \\ \n".to_owned())),
-                ("LastModifiedDate".to_owned(), Operator::Greater, Literal::Time(1000)),
+                ("LastModifiedDate".to_owned(), Operator::Greater, Literal::Time(1000..1001)),
+            ],
+            order: vec![
+                Order { field: "Name".to_owned(), descending: true, nulls_last: true },
+                Order { field: "Id".to_owned(), descending: false, nulls_last: false },
             ],
             limit: Some(5),
         };
         assert_eq!(parse(soql), Ok(query));
-        assert_eq!(parse("SELECT COUNT() FROM Account").map(|query| query.fields), Ok(None));
+        let selected = |soql: &str| parse(soql).map(|query| query.selected);
+        let count_of = |alias: &str| Ok(Selected::CountOf("Id".to_owned(), alias.to_owned()));
+        assert_eq!(selected("SELECT COUNT() FROM Account"), Ok(Selected::Count));
+        assert_eq!(selected("SELECT count(Id) FROM Account"), count_of("expr0"));
+        assert_eq!(selected("SELECT COUNT(Id) n FROM Account"), count_of("n"));
     }
 
     #[test]

@@ -704,6 +704,8 @@ fn records_are_made_read_changed_and_deleted() {
     );
     assert_eq!(call("DELETE", &path, "").status, 204);
     assert_api_error(&call("GET", &path, ""), 404, "NOT_FOUND");
+    assert_api_error(&call("DELETE", &path, ""), 404, "ENTITY_IS_DELETED");
+    assert_api_error(&call("PATCH", &path, "{}"), 404, "ENTITY_IS_DELETED");
     assert_api_error(&call("GET", "sobjects/Account/1", ""), 400, "MALFORMED_ID");
     assert_api_error(&call("GET", "sobjects/Nothing/describe", ""), 404, "NOT_FOUND");
     let refused = |body: &str, code: &str| {
@@ -730,9 +732,83 @@ fn records_are_upserted_by_their_external_id() {
     let [account] = &org.records("Account")[..] else { panic!("not one account") };
     assert_eq!((&account["Name"], &account["External_Id__c"]), (&json!("B"), &json!("a/b")));
     org.create("Account", json!({ "Name": "C", "External_Id__c": "a/b" }));
+    assert_api_error(&upsert("c", r#"{"External_Id__c":"c"}"#), 400, "INVALID_FIELD");
     let several = upsert("a/b", r#"{"Name":"D"}"#);
     let url = |n: u32| format!("/services/data/v66.0/sobjects/Account/0015g0{n:09}AAA");
     assert_eq!((several.status, several.json()), (300, json!([url(1), url(2)])));
+}
+
+#[test]
+fn collections_have_a_result_for_each_record() {
+    let org = Org::start();
+    let session = log_in(&org);
+    let send = |method: &str, path: &str, body: &Value| {
+        let reply = api(&org, &session, method, &format!("composite/sobjects{path}"), &body.to_string());
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    };
+    let account = |mut fields: Value| {
+        fields["attributes"] = json!({ "type": "Account" });
+        fields
+    };
+    let done = |id: &Value| json!({ "id": id, "success": true, "errors": [] });
+    let failed = |code: &str, message: &str, fields: &[&str]| {
+        let error = json!({ "statusCode": code, "message": message, "fields": fields });
+        json!({ "success": false, "errors": [error] })
+    };
+    let required = failed("REQUIRED_FIELD_MISSING", "Required fields are missing: [Name]", &["Name"]);
+
+    let records =
+        json!([account(json!({ "Name": "A" })), account(json!({})), account(json!({ "Name": "B" }))]);
+    let made = send("POST", "", &json!({ "records": records }));
+    let (a, b) = (made[0]["id"].clone(), made[2]["id"].clone());
+    assert_eq!(made, json!([done(&a), required, done(&b)]));
+    let rolled_back = failed(
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+        "Record rolled back because not all records were valid and the request was using AllOrNone header",
+        &[],
+    );
+    let all_or_none = send("POST", "", &json!({ "allOrNone": true, "records": records }));
+    assert_eq!(all_or_none, json!([rolled_back, required, rolled_back]));
+
+    let changes = json!({ "records": [account(json!({ "id": a, "Name": "C" })), account(json!({}))] });
+    let no_id = failed("MISSING_ARGUMENT", "Id not specified in an update call", &["Id"]);
+    assert_eq!(send("PATCH", "", &changes), json!([done(&a), no_id]));
+    let keyed = json!({ "records": [account(json!({ "External_Id__c": "e", "Name": "D" }))] });
+    let created = |upserted: &Value| upserted[0]["created"].clone();
+    assert_eq!(created(&send("PATCH", "/Account/External_Id__c", &keyed)), true);
+    assert_eq!(created(&send("PATCH", "/Account/External_Id__c", &keyed)), false);
+    let names = || org.records("Account").iter().map(|r| r["Name"].clone()).collect::<Vec<_>>();
+    assert_eq!(names(), ["C", "B", "D"]);
+
+    let ids = format!("?allOrNone=false&ids={},{}", a.as_str().expect("id"), b.as_str().expect("id"));
+    assert_eq!(send("DELETE", &ids, &Value::Null), json!([done(&a), done(&b)]));
+    let gone = failed("ENTITY_IS_DELETED", "entity is deleted", &[]);
+    assert_eq!(send("DELETE", &ids, &Value::Null), json!([gone, gone]));
+    assert_eq!(names(), ["D"]);
+    let many = json!({ "records": vec![account(json!({ "Name": "x" })); 201] }).to_string();
+    assert_api_error(&api(&org, &session, "POST", "composite/sobjects", &many), 400, "EXCEEDED_ID_LIMIT");
+}
+
+#[test]
+fn the_user_and_the_org_are_records() {
+    let org = Org::start();
+    let session = log_in(&org);
+    let user = api(&org, &session, "GET", &format!("sobjects/User/{USER_ID}"), "").json();
+    assert_eq!((&user["Username"], &user["IsActive"]), (&json!(USERNAME), &json!(true)));
+    let short = api(&org, &session, "GET", &format!("sobjects/User/{}", &SITE_USER_ID[..15]), "").json();
+    assert_eq!(short["Username"], SITE_USERNAME);
+    let fields = "Name, InstanceName, IsSandbox, TrialExpirationDate, NamespacePrefix, OrganizationType";
+    let found = soql(&org, &session, &format!("SELECT {fields} FROM Organization")).json();
+    let record = &found["records"][0];
+    assert_eq!((&record["Name"], &record["IsSandbox"]), (&json!("Fake Org"), &json!(false)));
+
+    let userinfo = |session: &str| exchange(&org, "GET", "/services/oauth2/userinfo", session, "");
+    let told = userinfo(&session).json();
+    assert_eq!((&told["user_id"], &told["organization_id"]), (&json!(USER_ID), &json!(ORG_ID)));
+    assert_eq!(told["preferred_username"], USERNAME);
+    let refused = userinfo("Authorization: Bearer x\r\n");
+    assert_eq!((refused.status, refused.text()), (403, "Bad_OAuth_Token"));
 }
 
 #[test]
@@ -763,6 +839,25 @@ fn queries_find_and_page() {
     assert_eq!(total("SELECT Id FROM Account WHERE NumberOfEmployees > 1 AND Rating = null"), 4);
     let count = soql(&org, &session, "SELECT COUNT() FROM Account").json();
     assert_eq!(count, json!({ "totalSize": 5, "done": true, "records": [] }));
+    let text = |query: &str| soql(&org, &session, query).text().to_owned();
+    let one = |name: &str| {
+        let record = format!(r#"{{"attributes":{{"type":"AggregateResult"}},"{name}":5}}"#);
+        format!(r#"{{"totalSize":1,"done":true,"records":[{record}]}}"#)
+    };
+    assert_eq!(text("SELECT COUNT(Id) FROM Account"), one("expr0"));
+    assert_eq!(text("SELECT COUNT(Industry) n FROM Account"), one("n"));
+    let names = |order: &str| {
+        let query = format!("SELECT Name FROM Account ORDER BY {order} LIMIT 2");
+        let page = soql(&org, &session, &query).json();
+        [0, 1].map(|index| page["records"][index]["Name"].as_str().expect("a name").to_owned())
+    };
+    assert_eq!(names("Name DESC"), ["Account 00005", "Account 00004"]);
+    assert_eq!(names("Rating NULLS LAST, NumberOfEmployees"), ["Account 00001", "Account 00002"]);
+    let columns = "query/?q=SELECT+Id,Name+FROM+Account&columns=true";
+    let columns = api(&org, &session, "GET", columns, "").json();
+    assert_eq!((&columns["entityName"], &columns["idSelected"]), (&json!("Account"), &json!(true)));
+    let name = &columns["columnMetadata"][1];
+    assert_eq!((&name["columnName"], &name["textType"]), (&json!("Name"), &json!(true)));
     let id = org.records("Account")[0]["Id"].as_str().expect("an id").to_owned();
     api(&org, &session, "DELETE", &format!("sobjects/Account/{id}"), "");
     assert_eq!(total("SELECT COUNT() FROM Account"), 4);
@@ -778,6 +873,119 @@ fn queries_find_and_page() {
     org.create("ApexClass", json!({ "Name": "Hello" }));
     let tooling = api(&org, &session, "GET", "tooling/query?q=SELECT+Name+FROM+ApexClass", "").json();
     assert_eq!(tooling["records"][0]["Name"], "Hello");
+}
+
+#[test]
+fn days_have_names_in_queries() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let org = Org::start();
+    let session = log_in(&org);
+    // Noon of today and of the days around it.
+    for day in -3..=2 {
+        let time = text::timestamp(text::now() / DAY * DAY + DAY / 2 + day * DAY);
+        org.create("Account", json!({ "Name": day.to_string(), "CreatedDate": time }));
+    }
+    let found = |condition: &str| {
+        let query = format!("SELECT Name FROM Account WHERE CreatedDate {condition}");
+        let page = soql(&org, &session, &query).json();
+        let records = page["records"].as_array().expect("records").clone();
+        records.iter().map(|r| r["Name"].as_str().expect("a name").to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(found("= LAST_N_DAYS:2"), "-2 -1 0");
+    assert_eq!(found("> LAST_N_DAYS:2"), "1 2");
+    assert_eq!(found(">= last_n_days:1"), "-1 0 1 2");
+    assert_eq!(found("< YESTERDAY"), "-3 -2");
+    assert_eq!(found("= TODAY"), "0");
+    assert_eq!(found("= TOMORROW"), "1");
+    assert_eq!(found("= NEXT_N_DAYS:2"), "1 2");
+    assert_eq!(found("= N_DAYS_AGO:3"), "-3");
+    assert_eq!(found("!= LAST_90_DAYS"), "1 2");
+}
+
+#[test]
+fn the_rows_of_a_bulk_job_are_written() {
+    let org = Org::start();
+    let session = log_in(&org);
+    let ended = |job: Value, csv: &str| {
+        let call = |method: &str, path: &str, body: &str| api(&org, &session, method, path, body);
+        let job = call("POST", "jobs/ingest", &job.to_string()).json();
+        let path = format!("jobs/ingest/{}", job["id"].as_str().expect("an id"));
+        assert_eq!(
+            (&job["state"], job["contentUrl"].as_str()),
+            (&json!("Open"), Some(&*format!("services/data/v66.0/{path}/batches")))
+        );
+        let url = format!("/services/data/v66.0/{path}/batches");
+        let put = || exchange(&org, "PUT", &url, &format!("{session}Content-Type: text/csv\r\n"), csv);
+        assert_eq!((put().status, put().status), (201, 400));
+        assert_eq!(call("PATCH", &path, r#"{"state":"UploadComplete"}"#).json()["state"], "UploadComplete");
+        assert_api_error(&call("GET", &format!("{path}/failedResults"), ""), 400, "INVALIDJOBSTATE");
+        assert_eq!(call("GET", &path, "").json()["state"], "InProgress");
+        let job = call("GET", &path, "").json();
+        let results = ["successfulResults/", "failedResults/", "unprocessedrecords/"];
+        (job, results.map(|results| call("GET", &format!("{path}/{results}"), "").text().to_owned()))
+    };
+    let job = |operation: &str| json!({ "object": "Account", "operation": operation, "contentType": "CSV", "lineEnding": "LF" });
+    let id = |number: u32| format!("0015g0{number:09}AAA");
+
+    let (inserted, [successful, failed, unprocessed]) =
+        ended(job("insert"), "Name,NumberOfEmployees\n\"A, \"\"B\"\"\nC\",7\n,1\nD,x\nE,");
+    assert_eq!(inserted["state"], "JobComplete");
+    assert_eq!(
+        (&inserted["numberRecordsProcessed"], &inserted["numberRecordsFailed"]),
+        (&json!(4), &json!(2))
+    );
+    let header = r#""Name","NumberOfEmployees""#;
+    assert_eq!(
+        successful,
+        format!(
+            "\"sf__Id\",\"sf__Created\",{header}\n\"{}\",\"true\",\"A, \"\"B\"\"\nC\",\"7\"\n\"{}\",\"true\",\"E\",\"\"\n",
+            id(1),
+            id(2)
+        )
+    );
+    let missing = "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --";
+    let no_number = "INVALID_TYPE_ON_FIELD_IN_RECORD:NumberOfEmployees: value not of required type: x:NumberOfEmployees --";
+    assert_eq!(
+        failed,
+        format!(
+            "\"sf__Id\",\"sf__Error\",{header}\n\"\",\"{missing}\",\"\",\"1\"\n\"\",\"{no_number}\",\"D\",\"x\"\n"
+        )
+    );
+    assert_eq!(unprocessed, format!("{header}\n"));
+    assert_eq!(org.records("Account")[0]["NumberOfEmployees"], 7);
+
+    let (updated, [_, failed, _]) =
+        ended(job("update"), &format!("Id,Name,NumberOfEmployees\n{},,#N/A\n{},F,2\n", id(1), id(9)));
+    assert_eq!(updated["numberRecordsFailed"], 1);
+    assert!(failed.contains("\",\"NOT_FOUND:The requested resource does not exist: --\",\""), "{failed}");
+    let first = org.records("Account")[0].clone();
+    assert_eq!((&first["Name"], &first["NumberOfEmployees"]), (&json!("A, \"B\"\nC"), &Value::Null));
+
+    let mut upsert = job("upsert");
+    upsert["externalIdFieldName"] = json!("External_Id__c");
+    upsert["lineEnding"] = json!("CRLF");
+    let csv = "External_Id__c,Name\r\ne,G\r\ne,H\r\n";
+    let (_, [successful, ..]) = ended(upsert, csv);
+    assert!(
+        successful
+            .ends_with(&format!("\"{0}\",\"true\",\"e\",\"G\"\n\"{0}\",\"false\",\"e\",\"H\"\n", id(3)))
+    );
+    ended(job("delete"), &format!("Id\n{}\n", id(1)));
+    assert_eq!(org.records("Account").iter().map(|r| &r["Name"]).collect::<Vec<_>>(), ["E", "H"]);
+
+    for (csv, problem) in [
+        (
+            "Name\r\nx\r\n",
+            "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF",
+        ),
+        ("Nome\nx\n", "InvalidBatch : Field name not found : Nome"),
+    ] {
+        let (failed, _) = ended(job("insert"), csv);
+        assert_eq!((&failed["state"], &failed["errorMessage"]), (&json!("Failed"), &json!(problem)));
+    }
+    org.setup(|setup| setup.bulk_fails = true);
+    assert_eq!(ended(job("insert"), "Name\nx\n").0["state"], "Failed");
+    assert_eq!(org.records("Account").len(), 2);
 }
 
 #[test]
