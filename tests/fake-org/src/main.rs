@@ -1,51 +1,143 @@
-//! `cargo run -p fake-org [-- --tls]`: a Salesforce on this machine to try a program on.
-//!
-//! Prints the lines to paste into another shell, and serves until it is stopped.
+//! `cargo run -p fake-org`: a Salesforce on this machine to try a program on.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use fake_org::{Org, REDIRECT_URI, SITE_PASSWORD, SITE_USERNAME};
 
-const USAGE: &str = "usage: fake-org [--tls]";
+const HELP: &str = "\
+A Salesforce on this machine to try a program on, until Ctrl-C.
+
+usage: fake-org [--flow FLOW] [--accounts N] [--tls]
+
+Prints the variables with which sf-login logs in here, as lines to paste into another shell.
+
+  --flow FLOW    password (the default), client_credentials or code_credentials
+  --accounts N   how many accounts there are (default: 25)
+  --tls          speak TLS; SSL_CERT_FILE then names a file with the certificate of the org's
+                 authority, which is gone when the org ends
+  --help         print this
+";
+
+struct Options {
+    flow: String,
+    accounts: usize,
+    tls: bool,
+}
 
 fn main() -> ExitCode {
-    let options: Vec<String> = std::env::args().skip(1).collect();
-    let options: Vec<&str> = options.iter().map(String::as_str).collect();
-    let org = match options[..] {
-        [] => Org::start(),
-        ["--tls"] => Org::start_tls(),
-        ["--help"] => {
-            println!("{USAGE}");
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            print!("{HELP}");
             return ExitCode::SUCCESS;
         }
-        _ => {
-            eprintln!("{USAGE}");
+        Err(problem) => {
+            eprintln!("fake-org: {problem}; --help says what there is");
             return ExitCode::from(2);
         }
     };
-    org.seed_accounts(25);
-    println!("# paste into another shell; Ctrl-C here ends the org");
-    for (name, value) in org.env() {
-        println!("export {name}={}", quoted(&value));
-    }
-    println!("# for the client credentials flow, this as well: export SF_FLOW=client_credentials");
-    println!("# for the Experience Cloud site, these as well:");
-    let site = [
-        ("SF_FLOW", "code_credentials"),
-        ("SF_LOGIN_URL", &org.site_url()),
-        ("SF_USERNAME", SITE_USERNAME),
-        ("SF_PASSWORD", SITE_PASSWORD),
-        ("SF_REDIRECT_URI", REDIRECT_URI),
-    ];
-    for (name, value) in site {
-        println!("# export {name}={}", quoted(value));
-    }
-    loop {
-        std::thread::park();
+    match serve(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("fake-org: {problem}");
+            ExitCode::FAILURE
+        }
     }
 }
 
-/// One word to any POSIX shell.
+impl Options {
+    /// `None` when help is asked for.
+    fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+        let mut options = Options { flow: "password".to_owned(), accounts: 25, tls: false };
+        while let Some(option) = args.next() {
+            match option.as_str() {
+                "--help" | "-h" => return Ok(None),
+                "--tls" => options.tls = true,
+                "--flow" => {
+                    let flow = args.next().unwrap_or_default();
+                    if !matches!(flow.as_str(), "password" | "client_credentials" | "code_credentials") {
+                        return Err(format!("no flow {flow:?}"));
+                    }
+                    options.flow = flow;
+                }
+                "--accounts" => {
+                    let count = args.next().unwrap_or_default();
+                    options.accounts = count.parse().map_err(|_| format!("{count:?} is not a number"))?;
+                }
+                _ => return Err(format!("no option {option}")),
+            }
+        }
+        Ok(Some(options))
+    }
+}
+
+fn serve(options: &Options) -> io::Result<()> {
+    // Before there is a file that must not stay.
+    let end = End::watch()?;
+    let org = if options.tls { Org::start_tls() } else { Org::start() };
+    org.seed_accounts(options.accounts);
+    let mut env = vec![("SF_FLOW", options.flow.clone())];
+    env.extend(org.env());
+    match options.flow.as_str() {
+        "client_credentials" => {
+            env.retain(|(name, _)| !matches!(*name, "SF_USERNAME" | "SF_PASSWORD" | "SF_SECURITY_TOKEN"));
+        }
+        "code_credentials" => {
+            env.retain(|(name, _)| *name != "SF_SECURITY_TOKEN");
+            for (name, value) in &mut env {
+                match *name {
+                    "SF_USERNAME" => SITE_USERNAME.clone_into(value),
+                    "SF_PASSWORD" => SITE_PASSWORD.clone_into(value),
+                    "SF_LOGIN_URL" => *value = org.site_url(),
+                    _ => {}
+                }
+            }
+            env.push(("SF_REDIRECT_URI", REDIRECT_URI.to_owned()));
+        }
+        _ => {}
+    }
+    let lines = env.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value)));
+    // At once, for scripts that wait for a line of it.
+    io::stdout().write_all(lines.collect::<Vec<_>>().concat().as_bytes())?;
+    end.wait();
+    Ok(())
+}
+
+/// One word to a shell.
 fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+/// What ends the command: Ctrl-C, or the system's request.
+struct End {
+    #[cfg(unix)]
+    signals: signal_hook::iterator::Signals,
+}
+
+impl End {
+    #[cfg(unix)]
+    fn watch() -> io::Result<End> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        Ok(End { signals: signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])? })
+    }
+
+    #[cfg(unix)]
+    fn wait(mut self) {
+        self.signals.forever().next();
+    }
+
+    #[cfg(not(unix))]
+    #[allow(clippy::unnecessary_wraps)]
+    fn watch() -> io::Result<End> {
+        Ok(End {})
+    }
+
+    /// Does not return: Ctrl-C ends the process right away.
+    #[cfg(not(unix))]
+    fn wait(self) {
+        loop {
+            std::thread::park();
+        }
+    }
 }
