@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use crate::schema::{self, Field, Kind, Object};
-use crate::soql::{self, Literal, Operator, Order, Selected};
+use crate::soql::{self, Condition, Literal, Operator, Order, Selected};
 use crate::{Answer, ORG_ID, Request, SITE_USER_ID, SITE_USERNAME, Setup, USER_ID, USERNAME, text};
 
 mod bulk;
@@ -237,6 +237,7 @@ impl Rest {
             }
             ("PATCH", ["sobjects", name, field, value]) => self.upsert(call, object(name)?, field, value),
             ("POST" | "PATCH" | "DELETE", ["composite", "sobjects"]) => self.collection(call, None),
+            ("GET" | "POST", ["composite", "sobjects", name]) => self.read_collection(call, object(name)?),
             ("PATCH", ["composite", "sobjects", name, field]) => {
                 let object = object(name)?;
                 self.collection(call, Some((object, external_id(object, field)?)))
@@ -451,19 +452,33 @@ impl Rest {
     }
 
     fn read(&mut self, call: &Call, object: &'static Object, row: usize) -> Result {
-        let fields = match call.request.param("fields") {
-            None => object.fields.iter().collect(),
-            Some(names) => {
-                let fields = names.split(',').map(|name| {
-                    let problem = || no_such_column(object, name, "sobject of type");
-                    object.field(name.trim()).ok_or_else(problem)
-                });
-                fields.collect::<Result<Vec<_>>>()?
-            }
-        };
+        let fields = fields(object, call.request.param("fields"))?;
         let mut record = String::new();
         self.table(object).rows[row].write_json(&mut record, object, &fields, &call.base);
         Ok(Answer::json(200, record))
+    }
+
+    /// Many records by their ids, each `null` where there is none.
+    fn read_collection(&mut self, call: &Call, object: &'static Object) -> Result {
+        let list = |name: &str| match &call.request.method[..] {
+            "POST" => {
+                let body = json_body(call.request)?;
+                let names = body.get(name).and_then(Value::as_array).into_iter().flatten();
+                Ok(Some(names.filter_map(Value::as_str).collect::<Vec<_>>().join(",")))
+            }
+            _ => Ok(call.request.param(name)),
+        };
+        let fields = fields(object, list("fields")?)?;
+        let mut records = Vec::new();
+        for id in list("ids")?.unwrap_or_default().split(',') {
+            let mut record = String::new();
+            match self.find(object, id, Refusal::not_found) {
+                Ok(row) => self.table(object).rows[row].write_json(&mut record, object, &fields, &call.base),
+                Err(_) => record.push_str("null"),
+            }
+            records.push(record);
+        }
+        Ok(Answer::json(200, format!("[{}]", records.join(","))))
     }
 
     // Queries.
@@ -553,21 +568,11 @@ impl Rest {
             let (descending, nulls_last) = (*descending, *nulls_last);
             order.push(Order { field: field(name)?, descending, nulls_last });
         }
-        let mut conditions = Vec::new();
-        for (name, operator, literal) in &query.conditions {
-            let field = field(name)?;
-            if !compares(field.kind, literal) {
-                let problem = format!("value of filter criterion for field '{name}' is of the wrong type");
-                return Err(Refusal::new(400, "INVALID_FIELD", problem));
-            }
-            conditions.push((field, *operator, literal));
-        }
+        let condition = query.condition.map(|condition| condition.of(object)).transpose()?;
         let records = &self.table(object).rows;
         let found = records.iter().enumerate().filter(|(_, row)| {
             (deleted_too || !row.deleted)
-                && conditions.iter().all(|(field, operator, literal)| {
-                    operator.accepts(compare(&row.value(field), field.kind, literal))
-                })
+                && condition.as_ref().is_none_or(|condition| condition.holds_for(row))
                 && !matches!(selected, Selected::CountOf(field, _) if row.value(field).is_null())
         });
         let mut rows: Vec<usize> = found.map(|(number, _)| number).collect();
@@ -669,6 +674,69 @@ impl Refusal {
     }
 }
 
+impl Condition<String> {
+    /// The same with the fields of that object.
+    fn of(self, object: &'static Object) -> Result<Condition<&'static Field>> {
+        let field = |name: &str, literals: &[Literal]| {
+            let field = object.field(name).ok_or_else(|| no_such_column(object, name, "entity"))?;
+            if literals.iter().all(|literal| compares(field.kind, literal)) {
+                return Ok(field);
+            }
+            let problem = format!("value of filter criterion for field '{name}' is of the wrong type");
+            Err(Refusal::new(400, "INVALID_FIELD", problem))
+        };
+        let all = |conditions: Vec<Condition<String>>| {
+            conditions.into_iter().map(|condition| condition.of(object)).collect::<Result<_>>()
+        };
+        Ok(match self {
+            Condition::Compare(name, operator, literal) => {
+                let field = field(&name, std::slice::from_ref(&literal))?;
+                if operator == Operator::Like && !matches!(literal, Literal::Text(_)) {
+                    let problem = format!("invalid operator on field '{name}'");
+                    return Err(Refusal::new(400, "INVALID_QUERY_FILTER_OPERATOR", problem));
+                }
+                Condition::Compare(field, operator, literal)
+            }
+            Condition::In(name, literals) => Condition::In(field(&name, &literals)?, literals),
+            Condition::Not(condition) => Condition::Not(Box::new(condition.of(object)?)),
+            Condition::All(conditions) => Condition::All(all(conditions)?),
+            Condition::Any(conditions) => Condition::Any(all(conditions)?),
+        })
+    }
+}
+
+impl Condition<&'static Field> {
+    fn holds_for(&self, row: &Row) -> bool {
+        match self {
+            Condition::Compare(field, operator, literal) => match (operator, literal) {
+                (Operator::Like, Literal::Text(pattern)) => {
+                    let chars = |text: &str| text.to_lowercase().chars().collect::<Vec<_>>();
+                    row.value(field).as_str().is_some_and(|text| like(&chars(text), &chars(pattern)))
+                }
+                _ => operator.accepts(compare(&row.value(field), field.kind, literal)),
+            },
+            Condition::In(field, literals) => {
+                let value = row.value(field);
+                literals.iter().any(|literal| Operator::Equal.accepts(compare(&value, field.kind, literal)))
+            }
+            Condition::Not(condition) => !condition.holds_for(row),
+            Condition::All(conditions) => conditions.iter().all(|condition| condition.holds_for(row)),
+            Condition::Any(conditions) => conditions.iter().any(|condition| condition.holds_for(row)),
+        }
+    }
+}
+
+/// Whether a text is like a pattern, in which `%` stands for any text and `_` for one character.
+fn like(text: &[char], pattern: &[char]) -> bool {
+    match pattern {
+        [] => text.is_empty(),
+        ['%', rest @ ..] => (0..=text.len()).any(|start| like(&text[start..], rest)),
+        [first, rest @ ..] => {
+            text.first().is_some_and(|c| *first == '_' || c == first) && like(&text[1..], rest)
+        }
+    }
+}
+
 impl Order<&Field> {
     fn compare(&self, a: &Row, b: &Row) -> Ordering {
         let (a, b) = (a.value(self.field), b.value(self.field));
@@ -688,7 +756,7 @@ impl Operator {
     /// Whether it holds for a value that compares so; `None` is neither equal, less nor greater.
     fn accepts(self, ordering: Option<Ordering>) -> bool {
         match self {
-            Operator::Equal => ordering == Some(Ordering::Equal),
+            Operator::Equal | Operator::Like => ordering == Some(Ordering::Equal),
             Operator::NotEqual => ordering != Some(Ordering::Equal),
             Operator::Less => ordering == Some(Ordering::Less),
             Operator::Greater => ordering == Some(Ordering::Greater),
@@ -730,6 +798,14 @@ fn compare(value: &Value, kind: Kind, literal: &Literal) -> Option<Ordering> {
 
 fn object(name: &str) -> Result<&'static Object> {
     schema::object(name).filter(|object| !object.tooling).ok_or_else(Refusal::not_found)
+}
+
+/// The fields of these names, separated by commas; without names, all.
+fn fields(object: &'static Object, names: Option<String>) -> Result<Vec<&'static Field>> {
+    let Some(names) = names else { return Ok(object.fields.iter().collect()) };
+    let field =
+        |name: &str| object.field(name.trim()).ok_or_else(|| no_such_column(object, name, "sobject of type"));
+    names.split(',').map(field).collect()
 }
 
 fn external_id(object: &'static Object, name: &str) -> Result<&'static Field> {
@@ -781,7 +857,7 @@ fn columns(found: &Found) -> Value {
     };
     let columns: Vec<Value> = match &found.selected {
         Selected::Fields(fields) => fields.iter().map(|field| column(field.name, Some(field))).collect(),
-        Selected::Count => vec![column("Count", None)],
+        Selected::Count => Vec::new(),
         Selected::CountOf(_, alias) => vec![column(alias, None)],
     };
     let id_selected = columns.iter().any(|column| column["columnName"] == "Id");

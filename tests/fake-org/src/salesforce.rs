@@ -261,11 +261,14 @@ impl Salesforce {
         let scheme = self.url.split("//").next().unwrap_or_default();
         let authority = request.host();
         let host = authority.split(':').next().unwrap_or_default();
-        let in_site = request.path.strip_prefix(SITE_PATH).filter(|rest| rest.starts_with('/'));
+        // Salesforce's own CLI begins its paths with two slashes.
+        let doubled = request.path.bytes().take_while(|byte| *byte == b'/').count().saturating_sub(1);
+        let path = &request.path[doubled..];
+        let in_site = path.strip_prefix(SITE_PATH).filter(|rest| rest.starts_with('/'));
         let (site, path) = match in_site {
             Some(rest) => (Some(SITE_PATH), rest),
-            None if host.ends_with(".my.site.com") => (Some(""), request.path.as_str()),
-            None => (None, request.path.as_str()),
+            None if host.ends_with(".my.site.com") => (Some(""), path),
+            None => (None, path),
         };
         Place { host, origin: format!("{scheme}//{authority}"), site, path }
     }

@@ -9,7 +9,7 @@ use crate::text;
 pub(crate) struct Query {
     pub(crate) selected: Selected<String>,
     pub(crate) object: String,
-    pub(crate) conditions: Vec<(String, Operator, Literal)>,
+    pub(crate) condition: Option<Condition<String>>,
     pub(crate) order: Vec<Order<String>>,
     pub(crate) limit: Option<usize>,
 }
@@ -22,6 +22,16 @@ pub(crate) enum Selected<F> {
     Count,
     /// `COUNT(Id)`, and the name under which its result goes.
     CountOf(F, String),
+}
+
+/// What a `WHERE` demands of a record.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Condition<F> {
+    Compare(F, Operator, Literal),
+    In(F, Vec<Literal>),
+    Not(Box<Condition<F>>),
+    All(Vec<Condition<F>>),
+    Any(Vec<Condition<F>>),
 }
 
 /// One item of `ORDER BY`.
@@ -40,6 +50,7 @@ pub(crate) enum Operator {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
+    Like,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -69,13 +80,7 @@ pub(crate) fn parse(soql: &str) -> Result<Query, String> {
     let selected = tokens.selected()?;
     tokens.expect_keyword("FROM")?;
     let object = tokens.word()?;
-    let mut conditions = Vec::new();
-    if tokens.skip_keyword("WHERE") {
-        conditions.push(tokens.condition()?);
-        while tokens.skip_keyword("AND") {
-            conditions.push(tokens.condition()?);
-        }
-    }
+    let condition = if tokens.skip_keyword("WHERE") { Some(tokens.conditions()?) } else { None };
     let mut order = Vec::new();
     if tokens.skip_keyword("ORDER") {
         tokens.expect_keyword("BY")?;
@@ -92,7 +97,7 @@ pub(crate) fn parse(soql: &str) -> Result<Query, String> {
     if tokens.0.peek().is_some() {
         return Err(tokens.unexpected());
     }
-    Ok(Query { selected, object, conditions, order, limit })
+    Ok(Query { selected, object, condition, order, limit })
 }
 
 fn tokens(soql: &str) -> Result<Vec<Token>, String> {
@@ -194,8 +199,49 @@ impl Tokens {
         Ok(Selected::Fields(fields))
     }
 
-    fn condition(&mut self) -> Result<(String, Operator, Literal), String> {
+    fn conditions(&mut self) -> Result<Condition<String>, String> {
+        let mut conditions = vec![self.condition()?];
+        // Where both occur, Salesforce wants parentheses.
+        for (keyword, of) in
+            [("AND", Condition::All as fn(Vec<Condition<String>>) -> _), ("OR", Condition::Any)]
+        {
+            while self.skip_keyword(keyword) {
+                conditions.push(self.condition()?);
+            }
+            if conditions.len() > 1 {
+                return Ok(of(conditions));
+            }
+        }
+        Ok(conditions.remove(0))
+    }
+
+    fn condition(&mut self) -> Result<Condition<String>, String> {
+        if self.skip_keyword("NOT") {
+            return Ok(Condition::Not(Box::new(self.condition()?)));
+        }
+        if self.skip_symbol("(") {
+            let condition = self.conditions()?;
+            return if self.skip_symbol(")") { Ok(condition) } else { Err(self.unexpected()) };
+        }
         let field = self.word()?;
+        let negated = self.skip_keyword("NOT");
+        if self.skip_keyword("IN") {
+            if !self.skip_symbol("(") {
+                return Err(self.unexpected());
+            }
+            let mut literals = vec![self.literal()?];
+            while self.skip_symbol(",") {
+                literals.push(self.literal()?);
+            }
+            if !self.skip_symbol(")") {
+                return Err(self.unexpected());
+            }
+            let condition = Condition::In(field, literals);
+            return Ok(if negated { Condition::Not(Box::new(condition)) } else { condition });
+        }
+        if negated {
+            return Err(self.unexpected());
+        }
         let operator = match self.0.peek() {
             Some(Token::Symbol("=")) => Operator::Equal,
             Some(Token::Symbol("!=")) => Operator::NotEqual,
@@ -203,16 +249,21 @@ impl Tokens {
             Some(Token::Symbol("<=")) => Operator::LessOrEqual,
             Some(Token::Symbol(">")) => Operator::Greater,
             Some(Token::Symbol(">=")) => Operator::GreaterOrEqual,
+            Some(Token::Word(word)) if word.eq_ignore_ascii_case("LIKE") => Operator::Like,
             _ => return Err(self.unexpected()),
         };
         self.0.next();
+        Ok(Condition::Compare(field, operator, self.literal()?))
+    }
+
+    fn literal(&mut self) -> Result<Literal, String> {
         let literal = match self.0.peek() {
             Some(Token::Text(text)) => Literal::Text(text.clone()),
             Some(Token::Word(word)) => literal(word).ok_or_else(|| self.unexpected())?,
             _ => return Err(self.unexpected()),
         };
         self.0.next();
-        Ok((field, operator, literal))
+        Ok(literal)
     }
 
     fn order(&mut self) -> Result<Order<String>, String> {
@@ -284,10 +335,18 @@ mod tests {
         let query = Query {
             selected: Selected::Fields(vec!["Id".to_owned(), "Name".to_owned()]),
             object: "Account".to_owned(),
-            conditions: vec![
-                ("Name".to_owned(), Operator::Equal, Literal::Text("O'Hara \\ \n".to_owned())),
-                ("LastModifiedDate".to_owned(), Operator::Greater, Literal::Time(1000..1001)),
-            ],
+            condition: Some(Condition::All(vec![
+                Condition::Compare(
+                    "Name".to_owned(),
+                    Operator::Equal,
+                    Literal::Text("O'Hara \\ \n".to_owned()),
+                ),
+                Condition::Compare(
+                    "LastModifiedDate".to_owned(),
+                    Operator::Greater,
+                    Literal::Time(1000..1001),
+                ),
+            ])),
             order: vec![
                 Order { field: "Name".to_owned(), descending: true, nulls_last: true },
                 Order { field: "Id".to_owned(), descending: false, nulls_last: false },
@@ -306,6 +365,10 @@ mod tests {
     fn malformed_queries_say_where() {
         let says = |soql: &str| parse(soql).expect_err(soql);
         assert_eq!(says("SELECT Id Account"), "unexpected token: 'Account'");
+        assert_eq!(says("SELECT Id FROM X WHERE a = 1 AND b = 2 OR c = 3"), "unexpected token: 'OR'");
+        assert_eq!(says("SELECT Id FROM X WHERE (a = 1"), "unexpected token: '<EOF>'");
+        assert_eq!(says("SELECT Id FROM X WHERE a NOT LIKE 'b'"), "unexpected token: 'LIKE'");
+        assert_eq!(says("SELECT Id FROM X WHERE a IN 'b'"), "unexpected token: 'b'");
         assert_eq!(says("SELECT Id FROM"), "unexpected token: '<EOF>'");
         assert_eq!(says("SELECT Id, FROM Account"), "unexpected token: 'Account'");
         assert_eq!(says("SELECT Id FROM Account WHERE Name = 'O'Hara'"), "a string literal without its end");

@@ -774,6 +774,11 @@ fn collections_have_a_result_for_each_record() {
     let changes = json!({ "records": [account(json!({ "id": a, "Name": "C" })), account(json!({}))] });
     let no_id = failed("MISSING_ARGUMENT", "Id not specified in an update call", &["Id"]);
     assert_eq!(send("PATCH", "", &changes), json!([done(&a), no_id]));
+    let ids = json!({ "ids": [a, "001000000000000AAA"], "fields": ["Name"] });
+    let read = send("POST", "/Account", &ids);
+    assert_eq!((&read[0]["Name"], &read[1]), (&json!("C"), &Value::Null));
+    let query = format!("/Account?ids={}&fields=Id", b.as_str().expect("id"));
+    assert_eq!(send("GET", &query, &Value::Null)[0]["Id"], b);
     let keyed = json!({ "records": [account(json!({ "External_Id__c": "e", "Name": "D" }))] });
     let created = |upserted: &Value| upserted[0]["created"].clone();
     assert_eq!(created(&send("PATCH", "/Account/External_Id__c", &keyed)), true);
@@ -804,7 +809,9 @@ fn the_user_and_the_org_are_records() {
     assert_eq!((&record["Name"], &record["IsSandbox"]), (&json!("Fake Org"), &json!(false)));
 
     let userinfo = |session: &str| exchange(&org, "GET", "/services/oauth2/userinfo", session, "");
+    let doubled = exchange(&org, "GET", "///services/oauth2/userinfo", &session, "");
     let told = userinfo(&session).json();
+    assert_eq!(doubled.json(), told);
     assert_eq!((&told["user_id"], &told["organization_id"]), (&json!(USER_ID), &json!(ORG_ID)));
     assert_eq!(told["preferred_username"], USERNAME);
     let refused = userinfo("Authorization: Bearer x\r\n");
@@ -836,7 +843,13 @@ fn queries_find_and_page() {
     assert_eq!(total("SELECT Id FROM Account LIMIT 3"), 3);
     assert_eq!(total("SELECT Id FROM Account WHERE Name = 'Account 00002'"), 1);
     assert_eq!(total("SELECT Id FROM Account WHERE LastModifiedDate >= 2026-01-01T00:03:00Z"), 3);
-    assert_eq!(total("SELECT Id FROM Account WHERE NumberOfEmployees > 1 AND Rating = null"), 4);
+    let some = |condition: &str| total(&format!("SELECT Id FROM Account WHERE {condition}"));
+    assert_eq!(some("NumberOfEmployees > 1 AND Rating = null"), 4);
+    assert_eq!(some("Name = 'Account 00002' OR (NumberOfEmployees > 3 AND NOT Rating = 'Hot')"), 3);
+    assert_eq!(some("Name LIKE 'account%2'"), 1);
+    assert_eq!(some("Name LIKE '_ccount 0000_'"), 5);
+    assert_eq!(some("NumberOfEmployees IN (1, 2, 9)"), 2);
+    assert_eq!(some("NumberOfEmployees NOT IN (1, 2, 9)"), 3);
     let count = soql(&org, &session, "SELECT COUNT() FROM Account").json();
     assert_eq!(count, json!({ "totalSize": 5, "done": true, "records": [] }));
     let text = |query: &str| soql(&org, &session, query).text().to_owned();
