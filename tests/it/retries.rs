@@ -290,17 +290,7 @@ fn a_server_says_when_to_try_again() {
     let unavailable = |retry_after: &str| Answer::new(503).header("Retry-After", retry_after);
     // With 900 ms there is time for the usual first pause, but not for the second.
     let timeout = Duration::from_millis(900);
-    for (retry_after, tries) in [
-        ("0", 3),
-        (" 0 ", 3),
-        ("Sun, 06 Nov 1994 08:49:37 GMT", 3),
-        ("Thu, 01 Jan 1970 00:00:00 GMT", 3),
-        ("1", 1),
-        ("3600", 1),
-        ("18446744073709551615", 1),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", 1),
-        ("Tue, 29 Feb 2084 12:00:00 GMT", 1),
-    ] {
+    for (retry_after, tries) in [("0", 3), (" 0 ", 3), ("1", 1), ("3600", 1), ("18446744073709551615", 1)] {
         for (name, send) in [
             ("a read", (|org, timeout| kept(org).timeout(timeout).get::<Value>("x").map(drop)) as Timed),
             ("a login", |org, timeout| login(org).timeout(timeout).token().map(drop)),
@@ -320,20 +310,7 @@ fn a_server_says_when_to_try_again() {
 fn what_a_server_says_about_trying_again_may_be_nonsense() {
     let timeout = Duration::from_millis(900);
     thread::scope(|scope| {
-        for retry_after in [
-            "",
-            "soon",
-            "-1",
-            "1.5",
-            "18446744073709551616",
-            "Sun, 06 Nov 1994 08:49:37 CET",
-            "Sun, 06 Foo 1994 08:49:37 GMT",
-            "Sun, 99 Nov 1994 08:49:37 GMT",
-            "Sun, 06 Nov 1994 99:99:99 GMT",
-            "Sun, 06 Nov 99999 08:49:37 GMT",
-            "Sun, 06 Nov 1994 18446744073709551615:49:37 GMT",
-            "Sunday, 06-Nov-94 08:49:37 GMT",
-        ] {
+        for retry_after in ["", "soon", "-1", "1.5", "18446744073709551616"] {
             scope.spawn(move || {
                 let org = Org::start();
                 org.always("/", Answer::new(503).header("Retry-After", retry_after));
@@ -347,25 +324,13 @@ fn what_a_server_says_about_trying_again_may_be_nonsense() {
 
 #[test]
 fn the_time_that_a_server_names_is_waited_for() {
-    let in_two_seconds = || {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        http_date(now.as_secs() + 2)
-    };
-    thread::scope(|scope| {
-        for retry_after in ["1".to_owned(), in_two_seconds()] {
-            scope.spawn(move || {
-                let org = Org::start();
-                org.always("/", Answer::json(200, "1"));
-                org.answer(Answer::new(429).header("Retry-After", &retry_after));
-                let started = Instant::now();
-                assert_eq!(kept(&org).post::<u8>("x", &1).unwrap(), 1, "{retry_after}");
-                // A date has no fractions: two seconds from now is at least one from now.
-                assert!(started.elapsed() > Duration::from_millis(900), "{retry_after}");
-                assert!(started.elapsed() < Duration::from_secs(5), "{retry_after}");
-                assert_eq!(org.requests().len(), 2, "{retry_after}");
-            });
-        }
-    });
+    let org = Org::start();
+    org.always("/", Answer::json(200, "1"));
+    org.answer(Answer::new(429).header("Retry-After", "1"));
+    let started = Instant::now();
+    assert_eq!(kept(&org).post::<u8>("x", &1).unwrap(), 1);
+    assert!(started.elapsed() >= Duration::from_secs(1));
+    assert_eq!(org.requests().len(), 2);
 }
 
 #[test]
@@ -503,25 +468,4 @@ fn exchange_code(org: &Arc<Org>) -> Result<(), Error> {
 fn run(session: &Session, method: &str, body: &str) -> Result<(), Error> {
     let request = http::Request::builder().method(method).uri(session.url("x")?);
     session.run(request.body(body).expect("a good request")).map(drop)
-}
-
-/// As in `Sun, 06 Nov 1994 08:49:37 GMT`; nobody reads the day of the week.
-fn http_date(seconds_since_1970: u64) -> String {
-    let mut days = seconds_since_1970 / 86400;
-    let (hour, minute, second) =
-        (seconds_since_1970 / 3600 % 24, seconds_since_1970 / 60 % 60, seconds_since_1970 % 60);
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let mut year = 1970;
-    while days >= 365 + u64::from(leap(year)) {
-        days -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 0;
-    while days >= lengths[month] {
-        days -= lengths[month];
-        month += 1;
-    }
-    let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][month];
-    format!("Sun, {:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT", days + 1)
 }
