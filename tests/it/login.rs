@@ -1,109 +1,136 @@
-//! The password flow: the bytes that are sent, the deadlines that are kept, and what is shown.
+//! Logging in: what holds in every flow.
 
 use std::collections::HashSet;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, ORG_ID, Org, PASSWORD, SECURITY_TOKEN, USER_ID, USERNAME};
+use fake_org::{
+    Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, Proxy, REDIRECT_URI, SECURITY_TOKEN, SITE_PASSWORD,
+    SITE_USERNAME, USERNAME,
+};
 use serde_json::Value;
-use sf_login::ureq::http::Uri;
-use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use sf_login::ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use sf_login::{ApiError, App, Error, ErrorKind, Login, Records, Session, Token, ureq};
+use sf_login::{App, Token};
 
-use crate::support::{agent, assert_no_secret, forms, headline, login, session, sf_login, shown, watch_logs};
-
-/// All that a form, a URL, a shell or JSON might take for its own.
-const AWKWARD: &str = "space + & = % # \" ' \\ / ; < > ä 😀";
-
-/// The same, form-encoded once.
-const AWKWARD_ENCODED: &str = "space+%2B+%26+%3D+%25+%23+%22+%27+%5C+%2F+%3B+%3C+%3E+%C3%A4+%F0%9F%98%80";
-
-/// How much later than its deadline a login may end, on a busy machine.
-const SLACK: Duration = Duration::from_millis(1500);
+use crate::support::{
+    AUTHORIZE_PATH, EXCHANGES, FLOWS, OLD, SITE_TOKEN_PATH, TOKEN_PATH, agent, agent_through,
+    client_credentials, client_credentials_env, code_credentials, code_env, failed, headline, login, names,
+    paths, sf_login, shown, without,
+};
 
 #[test]
-fn login_encodes_each_value_once_and_appends_the_security_token() {
-    let org = Org::start();
-    let login = App::new(format!("id {AWKWARD}"), format!("secret {AWKWARD}"))
-        .password(format!("user {AWKWARD}"), format!("password {AWKWARD}"))
-        .security_token(format!(" token {AWKWARD}"))
-        .login_url(org.url())
-        .agent(agent(&org));
-    let error = login.token().unwrap_err();
-    assert_eq!(headline(&error), "login refused: client identifier invalid (invalid_client_id, HTTP 400)");
-
-    let requests = org.take_requests();
-    assert_eq!(requests.len(), 1);
-    assert_eq!(
-        requests[0].text(),
-        format!(
-            "grant_type=password\
-             &client_id=id+{AWKWARD_ENCODED}\
-             &client_secret=secret+{AWKWARD_ENCODED}\
-             &username=user+{AWKWARD_ENCODED}\
-             &password=password+{AWKWARD_ENCODED}+token+{AWKWARD_ENCODED}"
-        )
-    );
-    // And the other way round, by somebody else's decoder.
-    let field = |name: &str, value: String| (name.to_owned(), value);
-    assert_eq!(
-        requests[0].form(),
-        [
-            field("grant_type", "password".to_owned()),
-            field("client_id", format!("id {AWKWARD}")),
-            field("client_secret", format!("secret {AWKWARD}")),
-            field("username", format!("user {AWKWARD}")),
-            field("password", format!("password {AWKWARD} token {AWKWARD}")),
-        ]
-    );
+fn generic_hosts_are_refused_before_anything_is_sent() {
+    const CLIENT: &str = "is a generic host, where Salesforce refuses the client credentials flow: \
+                          write the org's My Domain, e.g. https://ACME.my.salesforce.com";
+    const CODE: &str = "is a generic host, where Experience Cloud users cannot log in: write the \
+                        site's address, e.g. https://ACME.my.site.com/customers";
+    let org = Org::start_tls();
+    let proxy = Proxy::start(&org);
+    let hosts = [
+        None,
+        Some("https://login.salesforce.com"),
+        Some("https://test.salesforce.com"),
+        Some(" LOGIN.Salesforce.com:443/ "),
+        Some("https://test.salesforce.com/services/oauth2/token"),
+        Some("https://login.salesforce.com/customers"),
+    ];
+    for host in hosts {
+        let app = || App::new(CLIENT_ID, CLIENT_SECRET);
+        let logins = [
+            (app().client_credentials(), CLIENT),
+            (app().code_credentials(SITE_USERNAME, SITE_PASSWORD, REDIRECT_URI), CODE),
+        ];
+        for (login, problem) in logins {
+            let login = login.agent(agent_through(&org, Some(&proxy)));
+            let login = match host {
+                Some(host) => login.login_url(host),
+                None => login,
+            };
+            assert_eq!(shown(&login.token().unwrap_err()), format!("login_url {problem}"), "{host:?}");
+            let kept = Token::new(OLD, "https://acme.my.salesforce.com").unwrap();
+            assert_eq!(shown(&login.resume(kept).unwrap_err()), format!("login_url {problem}"), "{host:?}");
+        }
+        for (env, problem) in [(client_credentials_env(&org), CLIENT), (code_env(&org), CODE)] {
+            let mut env = without(&env, "SF_LOGIN_URL");
+            env.push(("HTTPS_PROXY", proxy.url()));
+            env.extend(host.map(|host| ("SF_LOGIN_URL", host.to_owned())));
+            let run = sf_login(&env, &[]);
+            assert_eq!(run, failed(2, &format!("SF_LOGIN_URL {problem}")), "{host:?}");
+        }
+    }
+    assert_eq!((proxy.seen().len(), org.connections()), (0, 0));
 }
 
 #[test]
-fn binary_sends_exactly_these_bytes() {
+fn http_is_refused_before_a_connection_in_every_flow() {
     let org = Org::start();
-    let mut env = org.env();
-    env.retain(|(name, _)| *name != "SF_CLIENT_SECRET" && *name != "SF_PASSWORD");
-    env.push(("SF_CLIENT_SECRET", AWKWARD.to_owned()));
-    env.push(("SF_PASSWORD", AWKWARD.to_owned()));
+    let proxy = Proxy::start(&org);
+    for (flow, login) in FLOWS {
+        for url in [
+            "http://acme.my.salesforce.com",
+            "http://acme.my.site.com/customers",
+            "http://127.0.0.1.nip.example",
+        ] {
+            let login = login(&org).login_url(url).agent(agent_through(&org, Some(&proxy)));
+            assert_eq!(
+                shown(&login.token().unwrap_err()),
+                "login_url is http, which would send secrets in clear: write https",
+                "{flow} {url}"
+            );
+        }
+    }
+    assert_eq!((org.connections(), proxy.seen().len()), (0, 0));
+}
+
+#[test]
+fn leftover_settings_of_another_flow_are_ignored_whatever_they_hold() {
+    let org = Org::start();
+    let env = [
+        ("SF_USERNAME", "with:colon\n"),
+        ("SF_PASSWORD", "line\nend"),
+        ("SF_SECURITY_TOKEN", "line\nend"),
+        ("SF_REDIRECT_URI", "\r"),
+    ];
+    let mut env: Vec<_> = env.map(|(name, value)| (name, value.to_owned())).to_vec();
+    env.extend(client_credentials_env(&org));
     let run = sf_login(&env, &[]);
-    assert_eq!((run.code, &*run.stdout), (Some(3), ""));
-    assert!(forms(AWKWARD).iter().all(|form| !run.stderr.contains(form)), "{}", run.stderr);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    let mut env = code_env(&org);
+    env.push(("SF_SECURITY_TOKEN", "line\nend".to_owned()));
+    let run = sf_login(&env, &[]);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    assert_eq!(org.logins(), 2);
 
-    let requests = org.take_requests();
-    assert_eq!(requests.len(), 1);
-    let body = format!(
-        "grant_type=password&client_id={CLIENT_ID}&client_secret={AWKWARD_ENCODED}\
-         &username=ada%40example.com&password={AWKWARD_ENCODED}{SECURITY_TOKEN}"
-    );
-    assert_eq!(requests[0].text(), body);
-    let head = format!(
-        "POST /services/oauth2/token HTTP/1.1\r\n\
-         accept-encoding: gzip\r\n\
-         user-agent: sf-login/{}\r\n\
-         host: {}\r\n\
-         content-type: application/x-www-form-urlencoded\r\n\
-         accept: application/json\r\n\
-         content-length: {}\r\n\
-         \r\n",
-        env!("CARGO_PKG_VERSION"),
-        org.addr(),
-        body.len()
-    );
-    assert_eq!(String::from_utf8_lossy(&requests[0].raw_head), head);
+    // A security token given in a program has no part in the other flows either.
+    for login in [client_credentials(&org), code_credentials(&org)] {
+        login.security_token("line\nend").token().unwrap();
+    }
+    assert!(org.requests().iter().all(|request| !request.text().contains("end")));
 }
 
 #[test]
-fn login_is_one_post_on_one_connection() {
-    for org in [Org::start(), Org::start_tls()] {
-        let token = login(&org).token().unwrap();
-        assert_eq!(token.instance_url(), org.url());
-        assert_eq!(token.organization_id(), Some(ORG_ID));
-        assert_eq!(token.user_id(), Some(USER_ID));
+fn app_without_a_secret_works_where_the_org_lets_it() {
+    for (flow, sent) in [
+        ("password", "grant_type client_id username password"),
+        ("code", "grant_type client_id code redirect_uri"),
+    ] {
+        let org = Org::start();
+        let app = App::without_secret(CLIENT_ID);
+        let login = match flow {
+            "password" => {
+                app.password(USERNAME, PASSWORD).security_token(SECURITY_TOKEN).login_url(org.url())
+            }
+            _ => app.code_credentials(SITE_USERNAME, SITE_PASSWORD, REDIRECT_URI).login_url(org.site_url()),
+        };
+        let login = login.agent(agent(&org));
+        assert_eq!(
+            headline(&login.token().unwrap_err()),
+            "login refused: invalid client credentials (invalid_client, HTTP 400)",
+            "{flow}"
+        );
+        let _ = org.take_requests();
+        org.setup(|org| org.secret_required = false);
+        login.token().unwrap();
         let requests = org.take_requests();
-        let lines: Vec<_> = requests.iter().map(|r| (&*r.method, &*r.path, &*r.query)).collect();
-        assert_eq!(lines, [("POST", "/services/oauth2/token", "")]);
-        assert_eq!((org.logins(), org.connections()), (1, 1));
+        assert_eq!(names(requests.last().expect("a request")), sent, "{flow}");
     }
 }
 
@@ -114,39 +141,6 @@ fn making_a_login_sends_nothing() {
     drop(login(&org).resume(kept).unwrap());
     drop(login(&org).timeout(Duration::ZERO));
     assert_eq!(org.connections(), 0);
-}
-
-#[test]
-fn app_without_a_secret_sends_none() {
-    let org = Org::start();
-    org.setup(|setup| setup.secret_required = false);
-    let token = App::without_secret(CLIENT_ID)
-        .password(USERNAME, PASSWORD)
-        .security_token(SECURITY_TOKEN)
-        .login_url(org.url())
-        .agent(agent(&org))
-        .token()
-        .unwrap();
-    assert_eq!(token.user_id(), Some(USER_ID));
-    let names = names_sent(&org);
-    assert_eq!(names, ["grant_type", "client_id", "username", "password"]);
-}
-
-#[test]
-fn empty_security_token_changes_nothing() {
-    let org = Org::start();
-    org.setup(|setup| setup.security_token_required = false);
-    login(&org).security_token("").token().unwrap();
-    let requests = org.take_requests();
-    assert_eq!(requests[0].param("password").as_deref(), Some(PASSWORD));
-    assert_eq!(requests[0].form().len(), 5);
-}
-
-#[test]
-fn latest_security_token_counts() {
-    let org = Org::start();
-    login(&org).security_token("an old one").security_token(SECURITY_TOKEN).token().unwrap();
-    assert_eq!(org.take_requests()[0].param("password"), Some(format!("{PASSWORD}{SECURITY_TOKEN}")));
 }
 
 #[test]
@@ -161,107 +155,149 @@ fn one_login_can_be_used_again() {
 }
 
 #[test]
-fn server_that_does_not_answer_in_time_is_left_at_the_deadline() {
-    let reply = r#"{"access_token":"00D!AQ","instance_url":"https://acme.my.salesforce.com"}"#;
-    let pace = Duration::from_millis(40);
-    let cases = [
-        ("stalled", Answer::stall()),
-        ("late", Answer::json(200, reply).delay(Duration::from_secs(60))),
-        ("dripped head", Answer::json(200, reply).drip_head(pace)),
-        ("dripped body", Answer::json(200, reply).drip(pace)),
-        ("dripped chunks", Answer::json(200, reply).chunked().drip(pace)),
-        ("dripped gzip", Answer::json(200, reply).gzip().drip(pace)),
-        ("dripped until the end", Answer::json(200, reply).by_close().drip(pace)),
-        ("endless header", Answer::raw(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(1000))).drip(pace)),
-        ("dripped page", Answer::html(503, "Maintenance").drip(pace)),
-        ("stalled body", Answer::json(200, reply).stall_after(20)),
+fn session_logs_in_again_in_every_flow() {
+    for (flow, login) in FLOWS {
+        let org = Org::start();
+        let session = login(&org).session().unwrap();
+        let first = session.token().access_token().to_owned();
+        assert_eq!(org.logins(), 1, "{flow}");
+        for _ in 0..2 {
+            let _: Value = session.get("limits").unwrap();
+        }
+        assert_eq!((org.logins(), session.token().access_token()), (1, &*first), "{flow}");
+
+        let _ = org.take_requests();
+        org.expire_sessions();
+        for _ in 0..2 {
+            let _: Value = session.get("limits").unwrap();
+        }
+        assert_eq!(org.logins(), 2, "{flow}");
+        assert_ne!(session.token().access_token(), first, "{flow}");
+        let limits = "/services/data/v66.0/limits";
+        let again: &[&str] = if flow == "code" { &[AUTHORIZE_PATH, SITE_TOKEN_PATH] } else { &[TOKEN_PATH] };
+        assert_eq!(paths(&org.take_requests()), [&[limits], again, &[limits, limits]].concat(), "{flow}");
+    }
+}
+
+#[test]
+fn session_does_not_repeat_a_refused_login_in_any_flow() {
+    let refusals = [
+        ("authentication failure (invalid_grant, HTTP 400)", 1),
+        ("client credentials flow not enabled (invalid_grant, HTTP 400)", 1),
+        ("code credential flow not enabled (invalid_client, HTTP 400)", 1),
     ];
-    for (case, answer) in cases {
+    for ((flow, login), (told, sent)) in FLOWS.into_iter().zip(refusals) {
         let org = Org::start();
-        org.answer(answer);
-        let error = ends_at(Duration::from_millis(200), case, |timeout| login(&org).timeout(timeout));
-        let cause = "no complete reply within 0.2 s".to_owned();
-        let host = org.addr().to_string();
-        assert_eq!(headline(&error), format!("no reply from {host}: {cause}"), "{case}");
-        assert_eq!(*error.kind(), ErrorKind::Transport { host, cause }, "{case}");
-        assert_eq!(error.status(), None, "{case}");
-        assert!(error.is_transient(), "{case}");
-        // What was sent may have been a login.
-        assert_eq!(org.logins(), 1, "{case}");
+        let session = login(&org).session().unwrap();
+        org.expire_sessions();
+        org.setup(|org| {
+            org.password_flow_allowed = false;
+            org.client_credentials_enabled = false;
+            org.code_credentials_enabled = false;
+        });
+        let _ = org.take_requests();
+        for _ in 0..3 {
+            let error = session.get::<Value>("limits").unwrap_err();
+            assert_eq!(headline(&error), format!("login refused: {told}"), "{flow}");
+        }
+        let (asked, logins): (Vec<_>, Vec<_>) =
+            org.requests().into_iter().partition(|request| request.path.starts_with("/services/data/"));
+        assert_eq!((asked.len(), logins.len()), (1, sent), "{flow}");
     }
 }
 
 #[test]
-fn refusal_whose_reason_does_not_come_is_a_refusal() {
-    let org = Org::start();
-    let slow = Answer::oauth_error("invalid_grant", "authentication failure").drip(Duration::from_millis(40));
-    org.answer(slow);
-    let error = ends_at(Duration::from_millis(200), "slow", |timeout| login(&org).timeout(timeout));
-    assert_eq!(headline(&error), "unexpected reply: cut off or damaged on its way (HTTP 400)");
-    assert_eq!(error.status(), Some(400));
-    assert!(!error.is_transient());
-    assert_eq!(org.logins(), 1);
+fn redirects_are_not_followed_in_any_exchange() {
+    let other = Org::start();
+    for exchange in EXCHANGES {
+        for status in [301, 302, 303, 307, 308] {
+            let org = Org::start();
+            let to = format!("{}{}", other.url(), exchange.path);
+            org.always(exchange.path, Answer::redirect(status, to));
+            let error = (exchange.login)(&org).token().unwrap_err();
+            assert_eq!(
+                headline(&error),
+                format!(
+                    "unexpected reply: a redirect to {}, which was not followed (HTTP {status})",
+                    other.addr()
+                ),
+                "{}",
+                exchange.name
+            );
+            assert_eq!(org.requests().len(), exchange.requests, "{}", exchange.name);
+        }
+    }
+    assert_eq!(other.connections(), 0);
 }
 
 #[test]
-fn server_that_accepts_and_says_nothing_is_left_at_the_deadline() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let addr = listener.local_addr().unwrap();
-    for (url, cause) in [
-        (format!("http://{addr}"), "no complete reply within 0.2 s"),
-        // The handshake comes before anything else, and belongs to connecting.
-        (format!("https://{addr}"), "could not connect within 0.2 s"),
+fn replies_are_capped_in_every_exchange() {
+    let large = " ".repeat(2 * 1024 * 1024);
+    for exchange in EXCHANGES {
+        for (answer, what) in [
+            (Answer::json(200, &large), "plain"),
+            (Answer::json(200, &large).chunked(), "chunked"),
+            (Answer::json(400, &large), "refusal"),
+            (Answer::json(200, &large).gzip(), "bomb"),
+        ] {
+            let org = Org::start();
+            let status = if what == "refusal" { 400 } else { 200 };
+            org.always(exchange.path, answer);
+            let error = (exchange.login)(&org).token().unwrap_err();
+            assert_eq!(
+                headline(&error),
+                format!("unexpected reply: larger than 1 MiB (HTTP {status})"),
+                "{}, {what}",
+                exchange.name
+            );
+            assert_eq!(org.requests().len(), exchange.requests, "{}, {what}", exchange.name);
+        }
+    }
+}
+
+#[test]
+fn good_certificate_serves_every_flow() {
+    for (flow, login) in FLOWS {
+        let org = Org::start_tls();
+        let session = login(&org).session().unwrap();
+        let _: Value = session.get("limits").unwrap();
+        assert_eq!(org.connections(), 1, "{flow}");
+    }
+}
+
+#[test]
+fn login_shows_what_it_tries_and_no_secret() {
+    let org = Org::start();
+    let (host, site) = (org.addr(), format!("{}/customers", org.addr()));
+    let tries = [
+        format!("password flow, user {USERNAME}, host {host}, security token set"),
+        format!("client credentials flow, host {host}"),
+        format!("authorization code and credentials flow, user {SITE_USERNAME}, host {site}"),
+    ];
+    for ((flow, login), tries) in FLOWS.into_iter().zip(tries) {
+        let login = login(&org);
+        assert_eq!(login.to_string(), tries, "{flow}");
+        assert_eq!(format!("{login:?}"), format!("Login {{ tries: {tries}, .. }}"), "{flow}");
+        org.answer(Answer::oauth_error("invalid_grant", "authentication failure"));
+        let error = login.token().unwrap_err();
+        assert_eq!(shown(&error).lines().nth(1), Some(&*format!("tried: {tries}")), "{flow}");
+    }
+}
+
+#[test]
+fn login_that_cannot_be_made_says_what_it_tries_as_well() {
+    let user = |name: &str| App::new("id", "a secret").password(name, "a password");
+    for (login, tries) in [
+        (user("ada"), "password flow, user ada, host login.salesforce.com, security token not set"),
+        (user("ada").login_url("http://x.example"), "password flow, user ada, security token not set"),
+        (
+            user("ada\r\n\u{1b}[31m\u{202e}"),
+            "password flow, user ada [31m, host login.salesforce.com, security token not set",
+        ),
     ] {
-        let org = Org::start();
-        let error =
-            ends_at(Duration::from_millis(200), &url, |timeout| login(&org).login_url(&url).timeout(timeout));
-        assert_eq!(headline(&error), format!("no reply from {addr}: {cause}"), "{url}");
+        assert_eq!(login.to_string(), tries);
+        assert_eq!(format!("{login:?}"), format!("Login {{ tries: {tries}, .. }}"));
     }
-}
-
-#[test]
-fn deadline_counts_retries_and_their_pauses() {
-    let org = Org::start();
-    org.always("/services/oauth2/token", Answer::html(503, "Maintenance"));
-    // The first pause, of a quarter of a second, still fits in; the second one does not.
-    let error = ends_at(Duration::from_millis(600), "retries", |timeout| login(&org).timeout(timeout));
-    assert_eq!(headline(&error), "unexpected reply: an HTML page titled \"Maintenance\" (HTTP 503)");
-    assert_eq!(org.logins(), 2);
-}
-
-#[test]
-fn shortest_timeout_is_over_at_once() {
-    let org = Org::start();
-    org.always("/services/oauth2/token", Answer::stall());
-    let error = ends_at(Duration::ZERO, "zero", |timeout| login(&org).timeout(timeout));
-    let headline = headline(&error);
-    // On a busy machine a millisecond is over before the connection is there.
-    let causes = ["no complete reply", "could not connect", "the name was not resolved"];
-    let expected = causes.map(|cause| format!("no reply from {}: {cause} within 0.001 s", org.addr()));
-    assert!(expected.contains(&headline), "{headline}");
-}
-
-#[test]
-fn longest_timeout_is_as_good_as_any() {
-    let org = Org::start();
-    for timeout in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 40)] {
-        let session = login(&org).timeout(timeout).session().unwrap().timeout(timeout);
-        session.get::<Value>("limits").unwrap();
-    }
-    assert_eq!(org.logins(), 3);
-}
-
-#[test]
-fn refused_connection_is_named_once() {
-    let org = Org::start();
-    let (addr, _kept) = nobody();
-    for url in [format!("http://{addr}"), format!("https://{addr}/")] {
-        let error = login(&org).login_url(&url).timeout(Duration::from_millis(200)).token().unwrap_err();
-        assert_eq!(headline(&error), format!("no reply from {addr}: the connection was refused"), "{url}");
-        assert!(error.is_transient(), "{url}");
-        assert_eq!(shown(&error).matches("the connection was refused").count(), 1, "{url}");
-    }
-    assert_eq!(org.connections(), 0);
 }
 
 #[test]
@@ -273,145 +309,4 @@ fn unknown_host_is_named() {
     let tried = shown(&error).lines().nth(1).map(str::to_owned);
     let expected = "tried: password flow, user ada@example.com, host acme.invalid, security token set";
     assert_eq!(tried.as_deref(), Some(expected));
-}
-
-#[test]
-fn name_that_is_not_resolved_in_time_is_left_at_the_deadline() {
-    let org = Org::start();
-    let agent = ureq::Agent::with_parts(ureq::config::Config::default(), DefaultConnector::new(), SlowNames);
-    let error = ends_at(Duration::from_millis(200), "slow names", |timeout| {
-        login(&org).agent(agent.clone()).timeout(timeout)
-    });
-    assert_eq!(
-        headline(&error),
-        format!("no reply from {}: the name was not resolved within 0.2 s", org.addr())
-    );
-    assert!(error.is_transient());
-}
-
-#[test]
-fn debug_shows_no_secret() {
-    let org = Org::start();
-    let url = org.url();
-    let host = org.addr();
-    let session = session(&org);
-    let token = session.token();
-    let records = session.query::<Value>("SELECT Id FROM Account WHERE Name = 'a secret'");
-    let app = App::new(CLIENT_ID, CLIENT_SECRET);
-    let alone = App::without_secret(CLIENT_ID);
-    let login = login(&org);
-    let cases = [
-        (format!("{app:?}"), format!("App {{ client_id: \"{CLIENT_ID}\", .. }}")),
-        (format!("{alone:?}"), format!("App {{ client_id: \"{CLIENT_ID}\", .. }}")),
-        (
-            format!("{login:?}"),
-            format!("Login {{ tries: password flow, user {USERNAME}, host {host}, security token set, .. }}"),
-        ),
-        (format!("{token:?}"), format!("Token {{ instance_url: \"{url}\", .. }}")),
-        (format!("{session:?}"), format!("Session {{ instance_url: \"{url}\", version: \"v66.0\", .. }}")),
-        (format!("{records:?}"), "Records { given: 0, total: None, .. }".to_owned()),
-        (
-            format!("{app:#?}{login:#?}{token:#?}{session:#?}{records:#?}"),
-            format!(
-                "App {{\n    client_id: \"{CLIENT_ID}\",\n    ..\n}}\
-                 Login {{\n    tries: password flow, user {USERNAME}, host {host}, security token set,\n    ..\n}}\
-                 Token {{\n    instance_url: \"{url}\",\n    ..\n}}\
-                 Session {{\n    instance_url: \"{url}\",\n    version: \"v66.0\",\n    ..\n}}\
-                 Records {{\n    given: 0,\n    total: None,\n    ..\n}}"
-            ),
-        ),
-    ];
-    for (shown, expected) in cases {
-        assert_no_secret(&shown);
-        assert_eq!(shown, expected);
-    }
-}
-
-#[test]
-fn login_says_what_it_tries() {
-    let user = || App::new("id", "a secret").password("ada@example.com", "a password");
-    let cases = [
-        (user(), "password flow, user ada@example.com, host login.salesforce.com, security token not set"),
-        (
-            user().security_token("a token").login_url("ACME.my.salesforce.com/"),
-            "password flow, user ada@example.com, host acme.my.salesforce.com, security token set",
-        ),
-        (
-            user().login_url("http://salesforce.com"),
-            "password flow, user ada@example.com, security token not set",
-        ),
-        (
-            App::new("id", "a secret").password("ada\r\n\u{1b}[31m\u{202e}", "a password"),
-            "password flow, user ada [31m, host login.salesforce.com, security token not set",
-        ),
-    ];
-    for (login, expected) in cases {
-        assert_eq!(login.to_string(), expected);
-        assert_eq!(format!("{login:?}"), format!("Login {{ tries: {expected}, .. }}"));
-    }
-}
-
-#[test]
-fn public_types_can_be_sent_and_shared() {
-    fn shared<T: Send + Sync>() {}
-    shared::<App>();
-    shared::<Login>();
-    shared::<Token>();
-    shared::<Session>();
-    shared::<Records<'_, Value>>();
-    shared::<Error>();
-    shared::<ErrorKind>();
-    shared::<ApiError>();
-}
-
-#[test]
-fn error_is_small_and_cheap_to_clone() {
-    assert_eq!(size_of::<Error>(), size_of::<usize>());
-    assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
-    let org = Org::start();
-    let error = login(&org).security_token("stale").token().unwrap_err();
-    let clone = error.clone();
-    assert_eq!(shown(&clone), shown(&error));
-    // The same, not an equal one.
-    assert!(std::ptr::eq(clone.kind(), error.kind()));
-    assert!(std::error::Error::source(&error).is_none());
-}
-
-/// A resolver that takes all the time it is given.
-#[derive(Debug)]
-struct SlowNames;
-
-impl Resolver for SlowNames {
-    fn resolve(
-        &self,
-        _: &Uri,
-        _: &ureq::config::Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        std::thread::sleep(*timeout.after);
-        Err(ureq::Error::Timeout(timeout.reason))
-    }
-}
-
-/// Logs in with this timeout, and gives the error once it is sure that it came in time.
-#[track_caller]
-fn ends_at(timeout: Duration, case: &str, login: impl Fn(Duration) -> Login) -> Error {
-    watch_logs();
-    let login = login(timeout);
-    let begin = Instant::now();
-    let error = login.token().expect_err(case);
-    let elapsed = begin.elapsed();
-    assert!(elapsed < timeout + SLACK, "{case}: it took {elapsed:?}");
-    error
-}
-
-fn names_sent(org: &Org) -> Vec<String> {
-    org.take_requests()[0].form().into_iter().map(|(name, _)| name).collect()
-}
-
-/// An address at which nobody listens, as long as the connection is kept: it is its client's own.
-fn nobody() -> (SocketAddr, (TcpListener, TcpStream)) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (stream.local_addr().unwrap(), (listener, stream))
 }

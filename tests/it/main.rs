@@ -1,18 +1,30 @@
 //! Runs the library and the binary against a Salesforce on this machine.
 
+mod agent;
 mod cli;
+mod client_credentials;
+mod code_credentials;
+mod deadlines;
+mod environment;
+mod errors;
 mod examples;
-mod flows;
+mod expiry;
 mod hints;
 mod login;
+mod login_replies;
 mod origin;
+mod password;
 mod properties;
+mod proxies;
 mod query;
 mod recipes;
-mod replies;
+mod requests;
 mod retries;
-mod session;
+mod revoke;
+mod run;
+mod secrets;
 mod settings;
 mod soak;
 mod support;
 mod tls;
+mod token;

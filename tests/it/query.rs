@@ -11,10 +11,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sf_login::{Error, ErrorKind, Session, path_segment, soql_quote};
 
-use crate::session::{OLD, host, kept, only_request};
-use crate::support::{headline, session, shown};
+use crate::support::{OLD, QUERY, headline, host, kept, only_request, paths, session, shown};
 
-const QUERY: &str = "/services/data/v66.0/query";
 const SOQL: &str = "SELECT Id FROM Account";
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -303,7 +301,7 @@ fn a_subquery_that_is_whole_is_no_error() {
 }
 
 #[test]
-fn a_page_that_was_cut_off_is_asked_for_again() {
+fn a_truncated_page_is_asked_for_again() {
     let ways: [(&str, Cut); 3] = [
         ("under its length", |answer| answer.cut_after(40)),
         ("under chunks", |answer| answer.chunked().cut_after(40)),
@@ -320,14 +318,13 @@ fn a_page_that_was_cut_off_is_asked_for_again() {
             ["1", "2", "3", "4", "5"],
             "{name}"
         );
-        let paths: Vec<_> = org.requests().into_iter().map(|request| request.path).collect();
         let [first, second, third] = ["", "/01g-2", "/01g-4"].map(|rest| format!("{QUERY}{rest}"));
-        assert_eq!(paths, [first, second.clone(), second, third], "{name}");
+        assert_eq!(paths(&org.requests()), [&first, &second, &second, &third], "{name}");
     }
 }
 
 #[test]
-fn a_page_that_stays_cut_off_is_an_error() {
+fn a_page_that_stays_truncated_is_an_error() {
     let org = Org::start();
     three_pages(&org);
     let second = page(r#""done":true"#, &["3", "4"]).header("Retry-After", "0").cut_after(40);

@@ -1,23 +1,15 @@
-//! TLS and proxies: whom the login trusts, and which way it goes.
+//! TLS: whom a login trusts.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::{Duration, Instant};
+use std::io::Read as _;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
 
-use fake_org::{Certificate, Org, Proxy, USER_ID};
-use sf_login::ureq::http::HeaderValue;
-use sf_login::ureq::middleware::MiddlewareNext;
+use fake_org::{Certificate, Org, USER_ID};
+use sf_login::ureq;
 use sf_login::ureq::tls::{RootCerts, TlsConfig};
-use sf_login::{Login, ureq};
 
-use crate::support::{
-    Run, agent, agent_through, assert_no_secret, headline, login, session, sf_login, shown, with,
-};
-
-const LOGIN_HOST: &str = "login.salesforce.com";
-const MY_DOMAIN: &str = "acme.my.salesforce.com";
+use crate::support::{FLOWS, headline, host, login, sf_login, with};
 
 #[test]
 fn good_certificate_of_a_known_authority_is_trusted() {
@@ -41,23 +33,20 @@ fn bad_certificate_ends_the_login_before_anything_is_sent() {
     ];
     for (certificate, cause) in cases {
         let org = Org::start_with(certificate);
-        let host = host(&org);
-        let expected = format!("no reply from {host}: TLS: {cause}");
-        let error = login(&org).token().unwrap_err();
-        // Which name it is for, and since when it is valid, may follow.
-        let headline = headline(&error);
-        assert!(headline.starts_with(&expected), "{certificate:?}: {headline}");
-        assert!(!error.is_transient(), "{certificate:?}");
-        assert_eq!(error.status(), None, "{certificate:?}");
-
+        let expected = format!("no reply from {}: TLS: {cause}", host(&org));
+        for (flow, login) in FLOWS {
+            let error = login(&org).token().unwrap_err();
+            // Which name it is for, and since when it is valid, may follow.
+            let headline = headline(&error);
+            assert!(headline.starts_with(&expected), "{certificate:?} {flow}: {headline}");
+            assert!(!error.is_transient(), "{certificate:?} {flow}");
+            assert_eq!(error.status(), None, "{certificate:?} {flow}");
+        }
         let run = sf_login(&org.env(), &[]);
         assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{certificate:?}");
         assert!(run.stderr.starts_with(&format!("sf-login: {expected}")), "{certificate:?}: {}", run.stderr);
-        // The first line may have the time in it.
-        let rest = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(rest(&run.stderr), rest(&shown(&error)), "{certificate:?}");
         // It does not become a better one by being asked for again.
-        assert_eq!((org.connections(), org.requests().len()), (2, 0), "{certificate:?}");
+        assert_eq!((org.connections(), org.requests().len()), (4, 0), "{certificate:?}");
     }
 }
 
@@ -67,7 +56,7 @@ fn authority_that_nobody_named_is_not_trusted() {
     let expected = format!("no reply from {}: TLS: invalid peer certificate: UnknownIssuer", host(&org));
     let unnamed: Vec<_> = org.env().into_iter().filter(|(name, _)| *name != "SSL_CERT_FILE").collect();
     let run = sf_login(&unnamed, &[]);
-    assert_eq!((run.code, first_line(&run)), (Some(1), format!("sf-login: {expected}")));
+    assert_eq!((run.code, run.headline()), (Some(1), &*format!("sf-login: {expected}")));
 
     let nobody = TlsConfig::builder().root_certs(RootCerts::from(std::iter::empty())).build();
     let nobody = ureq::Agent::config_builder().tls_config(nobody).build().new_agent();
@@ -99,7 +88,7 @@ fn server_that_does_not_speak_tls_is_told() {
 }
 
 #[test]
-fn handshake_that_is_cut_off_is_tried_again() {
+fn handshake_that_is_truncated_is_tried_again() {
     let org = Org::start_tls();
     org.refuse_next_connections(2);
     let token = login(&org).token().unwrap();
@@ -114,335 +103,4 @@ fn handshake_that_is_cut_off_is_tried_again() {
     );
     assert!(error.is_transient());
     assert_eq!((org.connections(), org.logins()), (6, 1));
-}
-
-#[test]
-fn https_goes_through_the_proxy_that_the_environment_names() {
-    let org = Org::start_tls();
-    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-        for (url, host) in [("", LOGIN_HOST), ("acme.my.salesforce.com/", MY_DOMAIN)] {
-            let proxy = Proxy::start(&org);
-            let env = with(&with(&org.env(), "SF_LOGIN_URL", url), name, &proxy.url());
-            let run = sf_login(&env, &["--format", "dotenv"]);
-            assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{name} {host}");
-            let instance = run.stdout.lines().nth(1);
-            assert_eq!(instance, Some("SF_ORG_INSTANCE_URL=https://acme.my.salesforce.com"));
-            assert_eq!(proxy.connects(), [format!("{host}:443")], "{name}");
-            let requests = org.take_requests();
-            let asked: Vec<_> = requests.iter().map(|r| (r.method.as_str(), r.host(), &*r.path)).collect();
-            assert_eq!(asked, [("POST", host, "/services/oauth2/token")], "{name}");
-            // What the proxy itself gets to see.
-            for request in proxy.seen() {
-                assert_eq!(request.body, b"", "{name}");
-                assert_no_secret(&String::from_utf8_lossy(&request.raw_head));
-            }
-        }
-    }
-}
-
-#[test]
-fn requests_with_the_token_go_through_the_proxy_as_well() {
-    let org = Org::start_tls();
-    let proxy = Proxy::start(&org);
-    let env = with(&with(&org.env(), "SF_LOGIN_URL", ""), "HTTPS_PROXY", &proxy.url());
-    let run = sf_login(&env, &["get", "/services/data"]);
-    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
-    assert_eq!(proxy.connects(), [format!("{LOGIN_HOST}:443"), format!("{MY_DOMAIN}:443")]);
-    for request in proxy.seen() {
-        assert_no_secret(&String::from_utf8_lossy(&request.raw_head));
-    }
-    assert_eq!(org.requests().len(), 2);
-}
-
-#[test]
-fn https_proxy_wins_over_all_proxy() {
-    let org = Org::start_tls();
-    let (https, all) = (Proxy::start(&org), Proxy::start(&org));
-    let env = with(&with(&org.env(), "SF_LOGIN_URL", ""), "ALL_PROXY", &all.url());
-    for name in ["HTTPS_PROXY", "https_proxy"] {
-        let run = sf_login(&with(&env, name, &https.url()), &[]);
-        assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{name}");
-    }
-    assert_eq!((https.connects().len(), all.seen().len()), (2, 0));
-    // Another one that cannot be used does not matter then.
-    let env = with(&with(&env, "ALL_PROXY", "http://"), "HTTPS_PROXY", &https.url());
-    let run = sf_login(&env, &[]);
-    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
-}
-
-#[test]
-fn hosts_of_no_proxy_are_reached_without_it() {
-    let org = Org::start_tls();
-    let proxy = Proxy::start(&org);
-    let spared = [
-        ("NO_PROXY", "acme.invalid"),
-        ("NO_PROXY", "invalid"),
-        ("NO_PROXY", ".invalid"),
-        ("NO_PROXY", "*.invalid"),
-        ("NO_PROXY", "*"),
-        ("NO_PROXY", "ACME.Invalid"),
-        ("NO_PROXY", "example.com, ,acme.invalid"),
-        ("NO_PROXY", "acme.invalid:443"),
-        ("NO_PROXY", "acme.invalid."),
-        ("NO_PROXY", "example.com\tacme.invalid"),
-        ("no_proxy", "example.com acme.invalid"),
-    ];
-    let env = with(&with(&org.env(), "HTTPS_PROXY", &proxy.url()), "SF_LOGIN_URL", "acme.invalid");
-    at_once(spared, |(name, hosts)| {
-        let run = sf_login(&with(&env, name, hosts), &[]);
-        let expected = "sf-login: no reply from acme.invalid: the host name was not found";
-        assert_eq!((run.code, &*first_line(&run)), (Some(1), expected), "{name}={hosts}");
-    });
-    assert_eq!(proxy.seen().len(), 0);
-
-    let env = with(&env, "SF_LOGIN_URL", MY_DOMAIN);
-    let others = ["salesforce.org", "cme.my.salesforce.com", "x.acme.my.salesforce.com", ".", ",", "**x"];
-    for hosts in others {
-        let run = sf_login(&with(&env, "NO_PROXY", hosts), &[]);
-        assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{hosts}");
-    }
-    assert_eq!(proxy.connects().len(), others.len());
-}
-
-#[test]
-fn loopback_is_never_reached_through_a_proxy() {
-    for org in [Org::start(), Org::start_tls()] {
-        let proxy = Proxy::start(&org);
-        let mut env = org.env();
-        for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-            env = with(&env, name, &proxy.url());
-        }
-        for url in [org.url(), org.url().replace("localhost", "127.0.0.1"), localhost(&org)] {
-            let run = sf_login(&with(&env, "SF_LOGIN_URL", &url), &[]);
-            assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{url}");
-            // Nor by an agent that has one.
-            let agent = agent_through(&org, Some(&proxy));
-            login(&org).login_url(&url).agent(agent).token().expect(&url);
-        }
-        let run = sf_login(&env, &["get", "limits"]);
-        assert_eq!((run.code, &*run.stderr), (Some(0), ""));
-        assert_eq!(org.logins(), 7);
-        assert_eq!(proxy.seen().len(), 0);
-    }
-}
-
-#[test]
-fn proxy_of_the_callers_agent_is_used() {
-    let org = Org::start_tls();
-    let proxy = Proxy::start(&org);
-    let login = login(&org).agent(agent_through(&org, Some(&proxy))).login_url(LOGIN_HOST);
-    let token = login.token().unwrap();
-    assert_eq!(token.instance_url(), "https://acme.my.salesforce.com");
-    assert_eq!(proxy.connects(), ["login.salesforce.com:443"]);
-}
-
-#[test]
-fn proxy_that_refuses_is_named_with_its_answer() {
-    let org = Org::start_tls();
-    let env = with(&org.env(), "SF_LOGIN_URL", "");
-    at_once([407, 403, 502, 503], |status| {
-        let proxy = Proxy::refusing(status);
-        let run = sf_login(&with(&env, "HTTPS_PROXY", &proxy.url()), &[]);
-        let expected = format!(
-            "sf-login: no reply from {LOGIN_HOST}: through the proxy {}: it answered {status} \
-             to CONNECT",
-            authority(&proxy)
-        );
-        assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{status}");
-        assert_eq!(first_line(&run), expected);
-        // Nothing was sent yet, so it is tried again; but credentials are no better the next time.
-        let tries = if status == 407 { 1 } else { 3 };
-        assert_eq!(proxy.connects(), vec![format!("{LOGIN_HOST}:443"); tries]);
-    });
-    assert_eq!(org.connections(), 0);
-}
-
-#[test]
-fn proxy_gets_its_credentials_and_nobody_sees_them() {
-    let org = Org::start_tls();
-    let proxy = Proxy::start_with_auth(&org, "ada", "pr:oxy @pw");
-    let env = with(&org.env(), "SF_LOGIN_URL", "");
-    let named = |credentials: &str| proxy.url().replace("://", &format!("://{credentials}@"));
-    let run = sf_login(&with(&env, "HTTPS_PROXY", &named("ada:pr%3Aoxy%20%40pw")), &[]);
-    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
-    assert_eq!(proxy.connects().len(), 1);
-    // They are the proxy's alone.
-    let requests = org.take_requests();
-    assert_eq!(requests.len(), 1);
-    assert_eq!(requests[0].header("proxy-authorization"), None);
-
-    at_once([proxy.url(), named("ada:wr%C3%B6ng-pw"), named("wr%C3%B6ng-pw")], |url| {
-        let run = sf_login(&with(&env, "HTTPS_PROXY", &url), &[]);
-        let expected = format!(
-            "sf-login: no reply from {LOGIN_HOST}: through the proxy {}: it answered 407 to CONNECT",
-            authority(&proxy)
-        );
-        assert_eq!((run.code, first_line(&run)), (Some(1), expected), "{url}");
-        for form in ["wröng-pw", "wr%C3%B6ng-pw", "YWRh", "d3LDtm5n"] {
-            assert!(!run.stderr.contains(form), "{form} in {}", run.stderr);
-        }
-    });
-    assert_eq!(org.connections(), 1);
-
-    let login = through(&org, &named("ada:wr%C3%B6ng-pw"), LOGIN_HOST);
-    let said = format!("{}{login:?}", shown(&login.token().unwrap_err()));
-    assert!(!said.contains("wr%C3%B6ng") && !said.contains("wröng"), "{said}");
-}
-
-#[test]
-fn proxy_that_is_not_there_is_named() {
-    let org = Org::start_tls();
-    let (closed, _kept) = nobody();
-    let env = with(&org.env(), "SF_LOGIN_URL", "");
-    let cases = [
-        (closed.to_string(), "the connection was refused"),
-        ("proxy.invalid:3128".to_owned(), "the host name was not found"),
-    ];
-    at_once(cases, |(proxy, cause)| {
-        let run = sf_login(&with(&env, "ALL_PROXY", &format!("http://{proxy}")), &[]);
-        let expected = format!("sf-login: no reply from {LOGIN_HOST}: through the proxy {proxy}: {cause}");
-        assert_eq!((run.code, first_line(&run)), (Some(1), expected));
-    });
-    assert_eq!(org.connections(), 0);
-}
-
-#[test]
-fn proxy_that_says_nothing_is_left_at_the_deadline() {
-    let org = Org::start_tls();
-    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let addr = silent.local_addr().unwrap();
-    let login = through(&org, &format!("http://{addr}"), LOGIN_HOST);
-    let begin = Instant::now();
-    let error = login.timeout(Duration::from_millis(300)).token().unwrap_err();
-    assert!(begin.elapsed() < Duration::from_secs(2), "it took {:?}", begin.elapsed());
-    let expected =
-        format!("no reply from {LOGIN_HOST}: through the proxy {addr}: could not connect within 0.3 s");
-    assert_eq!(headline(&error), expected);
-    assert!(error.is_transient());
-}
-
-#[test]
-fn certificate_behind_a_proxy_is_checked_for_the_host_that_was_asked_for() {
-    let cases = [
-        (Certificate::Good, "www.example.com", "certificate not valid for name \"www.example.com\""),
-        (Certificate::Expired, LOGIN_HOST, "certificate expired"),
-        (Certificate::UnknownIssuer, LOGIN_HOST, "UnknownIssuer"),
-    ];
-    for (certificate, host, cause) in cases {
-        let org = Org::start_with(certificate);
-        let proxy = Proxy::start(&org);
-        let error = through(&org, &proxy.url(), host).token().unwrap_err();
-        let expected = format!(
-            "no reply from {host}: through the proxy {}: TLS: invalid peer certificate: {cause}",
-            authority(&proxy)
-        );
-        let headline = headline(&error);
-        assert!(headline.starts_with(&expected), "{certificate:?}: {headline}");
-        assert_eq!(proxy.connects(), [format!("{host}:443")], "{certificate:?}");
-        assert_eq!(org.requests().len(), 0, "{certificate:?}");
-    }
-}
-
-#[test]
-fn middleware_of_the_callers_agent_works() {
-    let org = Org::start_tls();
-    let handled = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&handled);
-    let config = ureq::Agent::config_builder()
-        .tls_config(agent(&org).config().tls_config().clone())
-        .user_agent("a caller/1.0")
-        .middleware(move |mut request: ureq::http::Request<ureq::SendBody<'_>>, next: MiddlewareNext<'_>| {
-            count.fetch_add(1, SeqCst);
-            request.headers_mut().insert("x-caller", HeaderValue::from_static("was here"));
-            next.handle(request)
-        })
-        .build();
-    let session = login(&org).agent(config.new_agent()).session().unwrap();
-    session.get::<serde_json::Value>("limits").unwrap();
-    let requests = org.requests();
-    assert_eq!((requests.len(), handled.load(SeqCst), org.connections()), (2, 2, 1));
-    for request in requests {
-        assert_eq!(request.header("x-caller"), Some("was here"), "{}", request.path);
-        assert_eq!(request.header("user-agent"), Some("a caller/1.0"), "{}", request.path);
-    }
-}
-
-#[test]
-fn settings_of_the_callers_agent_do_not_loosen_the_rules() {
-    let org = Org::start();
-    let other = Org::start();
-    let redirect = fake_org::Answer::redirect(307, format!("{}/services/oauth2/token", other.url()));
-    org.answer_to("/services/oauth2/token", redirect);
-    let config = ureq::Agent::config_builder()
-        .max_redirects(10)
-        .http_status_as_error(true)
-        .timeout_global(Some(Duration::from_secs(60)))
-        .https_only(true)
-        .build();
-    let login = login(&org).agent(config.new_agent()).timeout(Duration::from_millis(300));
-    let error = login.token().unwrap_err();
-    let expected = format!("a redirect to {}, which was not followed (HTTP 307)", other.addr());
-    assert_eq!(headline(&error), format!("unexpected reply: {expected}"));
-    assert_eq!(other.connections(), 0);
-    // The body of a refusal is read, whatever the agent makes of its status.
-    let error = login.clone().security_token("stale").token().unwrap_err();
-    assert_eq!(headline(&error), "login refused: authentication failure (invalid_grant, HTTP 400)");
-    // And the login's own deadline counts.
-    org.answer_to("/services/oauth2/token", fake_org::Answer::stall());
-    let begin = Instant::now();
-    let error = login.token().unwrap_err();
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
-    assert_eq!(headline(&error), format!("no reply from {}: no complete reply within 0.3 s", org.addr()));
-}
-
-#[test]
-fn login_and_requests_share_one_tls_connection() {
-    let org = Org::start_tls();
-    let session = session(&org);
-    for _ in 0..3 {
-        session.get::<serde_json::Value>("limits").unwrap();
-    }
-    assert_eq!((org.requests().len(), org.connections()), (4, 1));
-}
-
-/// The login at `host`, by an agent with this proxy.
-fn through(org: &Org, proxy: &str, host: &str) -> Login {
-    let tls = agent(org).config().tls_config().clone();
-    let proxy = ureq::Proxy::new(proxy).unwrap();
-    let config = ureq::Agent::config_builder().tls_config(tls).proxy(Some(proxy)).build();
-    login(org).agent(config.new_agent()).login_url(host)
-}
-
-/// Checks all cases side by side, because each tries three times, with pauses.
-fn at_once<C: Send>(cases: impl IntoIterator<Item = C>, check: impl Fn(C) + Sync) {
-    let check = &check;
-    std::thread::scope(|scope| {
-        for case in cases {
-            scope.spawn(move || check(case));
-        }
-    });
-}
-
-fn first_line(run: &Run) -> String {
-    run.stderr.lines().next().unwrap_or_default().to_owned()
-}
-
-/// `localhost:4567`, as messages have it.
-fn host(org: &Org) -> String {
-    org.url().replace("https://", "")
-}
-
-fn localhost(org: &Org) -> String {
-    org.url().replace("127.0.0.1", "localhost")
-}
-
-fn authority(proxy: &Proxy) -> String {
-    proxy.url().replace("http://", "")
-}
-
-/// An address at which nobody listens, as long as the connection is kept: it is its client's own.
-fn nobody() -> (SocketAddr, (TcpListener, TcpStream)) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (stream.local_addr().unwrap(), (listener, stream))
 }

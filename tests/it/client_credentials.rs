@@ -1,0 +1,110 @@
+//! The client credentials flow: the bytes that are sent, where it works, and what it refuses.
+
+use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, ORG_ID, Org, Proxy, Request, USER_ID};
+use serde_json::Value;
+use sf_login::{App, Login};
+
+use crate::support::{
+    CLIENT_SECRET_ENCODED, TOKEN_PATH, agent, agent_through, assert_sent, client_credentials,
+    client_credentials_env, failed, headline, names, sf_login, shown, watch_logs, with, without,
+};
+
+#[test]
+fn client_credentials_are_one_post_of_exactly_these_bytes() {
+    let org = Org::start();
+    let run = sf_login(&client_credentials_env(&org), &["--format", "json"]);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    let reply: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(reply["scope"], "api");
+    assert_eq!(reply["instance_url"], org.url());
+
+    let body =
+        format!("grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={CLIENT_SECRET_ENCODED}");
+    let requests = org.take_requests();
+    assert_eq!(requests.len(), 1);
+    assert_sent(&org, &requests[0], TOKEN_PATH, "", &body);
+
+    let token = client_credentials(&org).token().unwrap();
+    assert_eq!((token.organization_id(), token.user_id()), (Some(ORG_ID), Some(USER_ID)));
+    let requests = org.take_requests();
+    assert_eq!(requests.iter().map(Request::text).collect::<Vec<_>>(), [body]);
+}
+
+#[test]
+fn client_credentials_work_at_the_my_domain() {
+    watch_logs();
+    let org = Org::start_tls();
+    let proxy = Proxy::start(&org);
+    let login = App::new(CLIENT_ID, CLIENT_SECRET)
+        .client_credentials()
+        .login_url("acme.my.salesforce.com")
+        .agent(agent_through(&org, Some(&proxy)));
+    let session = login.session().unwrap();
+    assert_eq!(session.token().instance_url(), "https://acme.my.salesforce.com");
+    let limits: Value = session.get("limits").unwrap();
+    assert_eq!(limits["DailyApiRequests"]["Max"], 15_000);
+    let hosts: Vec<_> = org.requests().iter().map(|request| request.host().to_owned()).collect();
+    assert_eq!(hosts, ["acme.my.salesforce.com", "acme.my.salesforce.com"]);
+    // One connection serves both.
+    assert_eq!(proxy.connects(), ["acme.my.salesforce.com:443"]);
+
+    let mut env = without(&client_credentials_env(&org), "SF_LOGIN_URL");
+    env.push(("SF_LOGIN_URL", "https://acme--uat.sandbox.my.salesforce.com".to_owned()));
+    env.push(("HTTPS_PROXY", proxy.url()));
+    let run = sf_login(&env, &["--format", "dotenv"]);
+    let (_, url) = run.stdout.split_once("SF_ORG_INSTANCE_URL=").expect("it is printed");
+    assert_eq!((run.code, url, &*run.stderr), (Some(0), "https://acme--uat.sandbox.my.salesforce.com\n", ""));
+}
+
+#[test]
+fn client_credentials_need_the_secret() {
+    let org = Org::start();
+    let login = App::without_secret(CLIENT_ID).client_credentials().login_url(org.url()).agent(agent(&org));
+    let problem = "is not set: the client credentials flow needs it";
+    assert_eq!(shown(&login.token().unwrap_err()), format!("client_secret {problem}"));
+    for env in [
+        without(&client_credentials_env(&org), "SF_CLIENT_SECRET"),
+        with(&client_credentials_env(&org), "SF_CLIENT_SECRET", ""),
+    ] {
+        assert_eq!(sf_login(&env, &[]), failed(2, &format!("SF_CLIENT_SECRET {problem}")));
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
+fn client_credentials_are_refused_as_salesforce_does() {
+    let org = Org::start();
+    let refused = |login: Login| headline(&login.token().unwrap_err());
+    org.setup(|org| org.run_as_user = false);
+    assert_eq!(
+        refused(client_credentials(&org)),
+        "login refused: no client credentials user enabled (invalid_grant, HTTP 400)"
+    );
+    org.setup(|org| org.client_credentials_enabled = false);
+    assert_eq!(
+        refused(client_credentials(&org)),
+        "login refused: client credentials flow not enabled (invalid_grant, HTTP 400)"
+    );
+    org.answer(Answer::oauth_error("invalid_grant", "request not supported on this domain"));
+    assert_eq!(
+        refused(client_credentials(&org)),
+        "login refused: request not supported on this domain (invalid_grant, HTTP 400)"
+    );
+    let app = App::new(CLIENT_ID, "wrong").client_credentials().login_url(org.url()).agent(agent(&org));
+    assert_eq!(refused(app), "login refused: invalid client credentials (invalid_client, HTTP 400)");
+    assert_eq!(org.logins(), 4);
+}
+
+#[test]
+fn moving_from_the_password_flow_is_one_variable() {
+    let org = Org::start();
+    let mut env = org.env();
+    assert_eq!(sf_login(&env, &[]).code, Some(0));
+    env.push(("SF_FLOW", "client_credentials".to_owned()));
+    assert_eq!(sf_login(&env, &[]).code, Some(0));
+    let sent: Vec<_> = org.take_requests().iter().map(names).collect();
+    assert_eq!(
+        sent,
+        ["grant_type client_id client_secret username password", "grant_type client_id client_secret"]
+    );
+}

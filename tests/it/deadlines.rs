@@ -1,0 +1,181 @@
+//! Every exchange ends at its deadline, whatever the server does instead of answering.
+
+use std::fmt::Debug;
+use std::net::{Ipv4Addr, TcpListener};
+use std::thread;
+use std::time::Duration;
+
+use fake_org::{Answer, Org, REDIRECT_URI};
+use serde_json::Value;
+use sf_login::ureq::http::Uri;
+use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use sf_login::ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use sf_login::{Error, ErrorKind, Login, ureq};
+
+use crate::support::{
+    AUTHORIZE_PATH, CALLS, EXCHANGES, MINIMAL, SITE_TOKEN_PATH, SOON, TOKEN_PATH, at_once, code_credentials,
+    headline, host, kept, login, paths, within,
+};
+
+#[test]
+fn every_exchange_of_a_login_ends_at_the_deadline() {
+    let pace = Duration::from_millis(40);
+    let cases = [
+        ("stalled", Answer::stall()),
+        ("late", Answer::json(200, MINIMAL).delay(Duration::from_secs(60))),
+        ("dripped head", Answer::json(200, MINIMAL).drip_head(pace)),
+        ("endless header", Answer::raw(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(1000))).drip(pace)),
+        ("dripped body", Answer::json(200, MINIMAL).drip(pace)),
+        ("dripped chunks", Answer::json(200, MINIMAL).chunked().drip(pace)),
+        ("dripped gzip", Answer::json(200, MINIMAL).gzip().drip(pace)),
+        ("dripped until the end", Answer::json(200, MINIMAL).by_close().drip(pace)),
+        ("dripped page", Answer::html(503, "Maintenance").drip(pace)),
+        ("stalled body", Answer::json(200, MINIMAL).stall_after(20)),
+    ];
+    let cases = EXCHANGES.iter().flat_map(|exchange| cases.iter().map(move |case| (exchange, case)));
+    at_once(cases, |(exchange, (way, answer))| {
+        let context = format!("{}: {way}", exchange.name);
+        let org = Org::start();
+        org.always(exchange.path, answer.clone());
+        let error = fails_at(Duration::from_millis(600), (exchange.login)(&org));
+        let (server, cause) = (host(&org), "no complete reply within 0.6 s".to_owned());
+        assert_eq!(headline(&error), format!("no reply from {server}: {cause}"), "{context}");
+        assert_eq!(*error.kind(), ErrorKind::Transport { host: server, cause }, "{context}");
+        assert_eq!(error.status(), None, "{context}");
+        assert!(error.is_transient(), "{context}");
+        // What was sent may have been a login.
+        assert_eq!(org.requests().len(), exchange.requests, "{context}");
+    });
+}
+
+#[test]
+fn refusal_whose_reason_does_not_come_is_a_refusal() {
+    let org = Org::start();
+    org.answer(
+        Answer::oauth_error("invalid_grant", "authentication failure").drip(Duration::from_millis(40)),
+    );
+    let error = fails_at(Duration::from_millis(200), login(&org));
+    assert_eq!(headline(&error), "unexpected reply: cut off or damaged on its way (HTTP 400)");
+    assert_eq!(error.status(), Some(400));
+    assert!(!error.is_transient());
+    assert_eq!(org.logins(), 1);
+}
+
+#[test]
+fn server_that_accepts_and_says_nothing_is_left_at_the_deadline() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let addr = listener.local_addr().unwrap();
+    for (url, cause) in [
+        (format!("http://{addr}"), "no complete reply within 0.2 s"),
+        // The handshake comes before anything else, and belongs to connecting.
+        (format!("https://{addr}"), "could not connect within 0.2 s"),
+    ] {
+        let error = fails_at(Duration::from_millis(200), login(&Org::start()).login_url(&*url));
+        assert_eq!(headline(&error), format!("no reply from {addr}: {cause}"), "{url}");
+    }
+}
+
+#[test]
+fn both_requests_of_the_code_flow_share_one_deadline() {
+    let org = Org::start();
+    let location = format!("{REDIRECT_URI}?code=aPrx");
+    org.always(AUTHORIZE_PATH, Answer::redirect(302, location).delay(Duration::from_secs(1)));
+    org.always(SITE_TOKEN_PATH, Answer::json(200, MINIMAL).delay(Duration::from_secs(1)));
+    // Enough for each of them.
+    let error = fails_at(Duration::from_millis(1500), code_credentials(&org));
+    assert_eq!(headline(&error), format!("no reply from {}: no complete reply within 1.5 s", host(&org)));
+    assert_eq!(paths(&org.requests()), [AUTHORIZE_PATH, SITE_TOKEN_PATH]);
+}
+
+#[test]
+fn deadline_counts_retries_and_their_pauses() {
+    let org = Org::start();
+    org.always(TOKEN_PATH, Answer::html(503, "Maintenance"));
+    // The first pause, of a quarter of a second, still fits in; the second one does not.
+    let error = fails_at(Duration::from_millis(600), login(&org));
+    assert_eq!(headline(&error), "unexpected reply: an HTML page titled \"Maintenance\" (HTTP 503)");
+    assert_eq!(org.logins(), 2);
+}
+
+#[test]
+fn name_that_is_not_resolved_in_time_is_left_at_the_deadline() {
+    let org = Org::start();
+    let agent = ureq::Agent::with_parts(ureq::config::Config::default(), DefaultConnector::new(), SlowNames);
+    let error = fails_at(Duration::from_millis(200), login(&org).agent(agent));
+    let message = format!("no reply from {}: the name was not resolved within 0.2 s", host(&org));
+    assert_eq!(headline(&error), message);
+    assert!(error.is_transient());
+}
+
+#[test]
+fn every_request_has_a_deadline() {
+    let pace = Duration::from_millis(50);
+    let cases = [
+        ("says nothing", Answer::stall()),
+        ("drips its head", Answer::json(200, "1").drip_head(pace)),
+        ("drips its body", Answer::json(200, "0".repeat(1000)).drip(pace)),
+        ("stops midway", Answer::json(200, "12345").stall_after(2)),
+    ];
+    let cases = CALLS.iter().flat_map(|call| cases.iter().map(move |case| (call, case)));
+    // What `run` streams has its own test; its head must come in time, too.
+    let cases = cases.filter(|((method, _), (case, _))| {
+        *method != "PUT" || matches!(*case, "says nothing" | "drips its head")
+    });
+    at_once(cases, |(&(method, call), (case, answer))| {
+        let org = Org::start();
+        org.always("/services/data/", answer.clone());
+        let session = kept(&org).timeout(Duration::from_millis(500));
+        let error = within(SOON, move || call(&session).unwrap_err());
+        let message = format!("no reply from {}: no complete reply within 0.5 s", host(&org));
+        assert_eq!(headline(&error), message, "{method} {case}");
+        assert!(error.is_transient(), "{method} {case}");
+        assert_eq!(org.requests().len(), 1, "{method} {case}");
+    });
+}
+
+#[test]
+fn shortest_timeout_is_over_at_once() {
+    let org = Org::start();
+    org.always("/", Answer::stall());
+    let session = kept(&org).timeout(Duration::ZERO);
+    let request = within(SOON, move || session.get::<u8>("x").unwrap_err());
+    // On a busy machine a millisecond is over before the connection is there.
+    let causes = ["no complete reply", "could not connect", "the name was not resolved"];
+    let expected = causes.map(|cause| format!("no reply from {}: {cause} within 0.001 s", host(&org)));
+    for error in [request, fails_at(Duration::ZERO, login(&org))] {
+        assert!(expected.contains(&headline(&error)), "{error}");
+        assert!(error.is_transient());
+    }
+}
+
+#[test]
+fn longest_timeout_is_as_good_as_any() {
+    let org = Org::start();
+    for timeout in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 40)] {
+        let session = login(&org).timeout(timeout).session().unwrap().timeout(timeout);
+        session.get::<Value>("limits").unwrap();
+    }
+    assert_eq!(org.logins(), 3);
+}
+
+/// A resolver that takes all the time it is given.
+#[derive(Debug)]
+struct SlowNames;
+
+impl Resolver for SlowNames {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &ureq::config::Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        thread::sleep(*timeout.after);
+        Err(ureq::Error::Timeout(timeout.reason))
+    }
+}
+
+/// The error of a login with this timeout, which comes soon.
+#[track_caller]
+fn fails_at(timeout: Duration, login: Login) -> Error {
+    within(SOON, move || login.timeout(timeout).token().expect_err("there is no token in time"))
+}

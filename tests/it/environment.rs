@@ -1,0 +1,401 @@
+//! Settings from the environment: those of a login, a kept token, certificates.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+
+use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, SECURITY_TOKEN, USERNAME};
+use sf_login::ENV_VARS;
+
+use crate::support::{
+    LIMITS, OLD, Run, TOKEN_PATH, failed, kept_env, only_request, paths, run, sf_login, with,
+};
+
+const LINE_END: &str = "holds a line end or a NUL: write the value alone, on one line";
+
+#[test]
+fn watched_variables_hold_no_secret() {
+    assert_eq!(
+        ENV_VARS,
+        [
+            "SF_CLIENT_ID",
+            "SF_USERNAME",
+            "SF_LOGIN_URL",
+            "SF_FLOW",
+            "SF_REDIRECT_URI",
+            "SF_ORG_INSTANCE_URL",
+            "SF_ORG_API_VERSION",
+        ]
+    );
+}
+
+#[test]
+fn variables_of_the_login_are_all_that_is_needed() {
+    let org = Org::start();
+    let env = [
+        ("SF_CLIENT_ID", CLIENT_ID.to_owned()),
+        ("SF_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
+        ("SF_USERNAME", USERNAME.to_owned()),
+        ("SF_PASSWORD", format!("{PASSWORD}{SECURITY_TOKEN}")),
+        ("SF_LOGIN_URL", org.url()),
+    ];
+    let run = run(&env, env!("CARGO_BIN_EXE_sf-login"), &[], b"");
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    assert!(run.stdout.starts_with("00D5g00000FakeO!AQ"), "{} bytes", run.stdout.len());
+    assert_eq!(run.stdout.lines().count(), 1);
+}
+
+#[test]
+fn missing_variable_is_named_with_what_to_write() {
+    let org = Org::start();
+    let cases = [
+        ("SF_CLIENT_ID", "the connected app's consumer key"),
+        ("SF_USERNAME", "the username, e.g. ada@example.com"),
+        ("SF_PASSWORD", "the user's password"),
+    ];
+    for (name, what) in cases {
+        let expected = failed(2, &format!("{name} is not set: write {what}"));
+        let env: Vec<_> = org.env().into_iter().filter(|(n, _)| *n != name).collect();
+        assert_eq!(sf_login(&env, &[]), expected, "without {name}");
+        // Empty means unset.
+        assert_eq!(sf_login(&with(&org.env(), name, ""), &[]), expected, "{name} empty");
+    }
+    let expected = failed(2, "SF_CLIENT_ID is not set: write the connected app's consumer key");
+    assert_eq!(sf_login(&[], &[]), expected);
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
+fn empty_variables_are_unset() {
+    let org = Org::start();
+    org.setup(|setup| {
+        setup.secret_required = false;
+        setup.security_token_required = false;
+    });
+    let mut env = with(&org.env(), "SF_SECURITY_TOKEN", "");
+    for name in [
+        "SF_CLIENT_SECRET",
+        "SF_FLOW",
+        "SF_REDIRECT_URI",
+        "SF_ACCESS_TOKEN",
+        "SF_ORG_INSTANCE_URL",
+        "SF_ORG_API_VERSION",
+        "SSL_CERT_FILE",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "NO_PROXY",
+        "no_proxy",
+    ] {
+        env = with(&env, name, "");
+    }
+    let run = sf_login(&env, &[]);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    let requests = org.take_requests();
+    let sent: Vec<(String, String)> = requests[0].form();
+    let expected = [
+        ("grant_type", "password"),
+        ("client_id", CLIENT_ID),
+        ("username", USERNAME),
+        ("password", PASSWORD),
+    ];
+    assert_eq!(sent, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+
+    // An empty URL is no URL of ours, but the default: too far away for a test, were it not for the
+    // name that the error has.
+    let closed = with(&org.env(), "SF_LOGIN_URL", "");
+    let closed = with(&closed, "HTTPS_PROXY", "http://127.0.0.1:1");
+    let run = sf_login(&closed, &[]);
+    assert_eq!(run.code, Some(1));
+    let expected = "sf-login: no reply from login.salesforce.com: through the proxy 127.0.0.1:1: ";
+    assert!(run.stderr.starts_with(expected), "{}", run.stderr);
+}
+
+#[test]
+fn what_a_flow_does_not_use_is_ignored() {
+    let org = Org::start();
+    let mut env = org.env();
+    env.push(("SF_FLOW", "password".to_owned()));
+    env.push(("SF_REDIRECT_URI", "not a URL\n".to_owned()));
+    env.push(("SF_ACCESS_TOKEN", "no token\n".to_owned()));
+    env.push(("SF_ORG_INSTANCE_URL", "nowhere".to_owned()));
+    env.push(("SF_ORG_API_VERSION", "none".to_owned()));
+    env.push(("HTTP_PROXY", "no proxy".to_owned()));
+    let run = sf_login(&env, &[]);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    let names: Vec<_> = org.take_requests()[0].form().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["grant_type", "client_id", "client_secret", "username", "password"]);
+}
+
+#[test]
+fn wrong_variable_is_named_and_nothing_is_sent() {
+    let org = Org::start();
+    let flow = "is not a flow: write password, client_credentials or code_credentials";
+    let clear = "is http, which would send secrets in clear: write https";
+    let web = "is the host of web pages, where neither logins nor API requests work: write https://acme.my.salesforce.com";
+    let proxy = "is not a proxy's URL: write e.g. http://proxy.example.com:3128";
+    let cases = [
+        ("SF_CLIENT_ID", "id\n", LINE_END),
+        ("SF_CLIENT_SECRET", "\r\nse cret", LINE_END),
+        ("SF_USERNAME", "ada\r", LINE_END),
+        ("SF_PASSWORD", "pa ss+w&r=d\n", LINE_END),
+        ("SF_SECURITY_TOKEN", "Zq7Token\r\n", LINE_END),
+        ("SF_FLOW", "Password", flow),
+        ("SF_FLOW", "refresh_token", flow),
+        ("SF_FLOW", " password", flow),
+        ("SF_LOGIN_URL", " ", "is empty: write e.g. https://ACME.my.salesforce.com"),
+        ("SF_LOGIN_URL", "http://login.salesforce.com", clear),
+        ("SF_LOGIN_URL", "https://acme.lightning.force.com", web),
+        ("HTTPS_PROXY", "://", proxy),
+        ("HTTPS_PROXY", "http://", proxy),
+        ("HTTPS_PROXY", "ftp://proxy.example.com", proxy),
+        ("HTTPS_PROXY", "http://proxy example.com", proxy),
+        ("HTTPS_PROXY", "http://proxy.example.com:99999", proxy),
+        ("HTTPS_PROXY", "http://proxy.example.com:0", proxy),
+        ("HTTPS_PROXY", "http://:3128", proxy),
+        ("HTTPS_PROXY", "http://ada:123/4@proxy.example.com:3128", proxy),
+        ("HTTPS_PROXY", "http://ada:pa ss+w&r=d@proxy.example.com:port", proxy),
+        ("https_proxy", "http://", proxy),
+        ("ALL_PROXY", "http://", proxy),
+        ("all_proxy", "://", proxy),
+    ];
+    for (name, value, problem) in cases {
+        let run = sf_login(&with(&org.env(), name, value), &[]);
+        assert_eq!(run, failed(2, &format!("{name} {problem}")), "{name}={value:?}");
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
+#[cfg(not(feature = "socks-proxy"))]
+fn socks_proxy_is_refused_without_the_feature() {
+    let org = Org::start();
+    for name in ["HTTPS_PROXY", "ALL_PROXY"] {
+        for scheme in ["socks4", "socks4a", "socks5", "SOCKS5"] {
+            let run = sf_login(&with(&org.env(), name, &format!("{scheme}://127.0.0.1:1")), &[]);
+            let expected = failed(
+                2,
+                &format!(
+                    "{name} names a SOCKS proxy, which this build lacks: enable sf-login's feature socks-proxy, \
+                 or name an http proxy"
+                ),
+            );
+            assert_eq!(run, expected, "{scheme}");
+        }
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
+#[cfg(unix)]
+fn variable_that_is_not_utf8_is_named() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let org = Org::start();
+    let names = [
+        "SF_CLIENT_ID",
+        "SF_CLIENT_SECRET",
+        "SF_USERNAME",
+        "SF_PASSWORD",
+        "SF_SECURITY_TOKEN",
+        "SF_LOGIN_URL",
+        "SF_FLOW",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "NO_PROXY",
+        "no_proxy",
+    ];
+    for name in names {
+        let value = OsString::from_vec(b"p\xe4ss\xff".to_vec());
+        let output = Command::new(env!("CARGO_BIN_EXE_sf-login"))
+            .env_clear()
+            .envs(org.env())
+            .env(name, value)
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let run =
+            Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+        assert_eq!(run, failed(2, &format!("{name} is not UTF-8: write it as UTF-8")));
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
+fn a_kept_token_in_the_environment_is_used_without_logging_in() {
+    let org = Org::start();
+    org.always("/services/data/", Answer::json(200, "{}"));
+    let run = sf_login(&kept_env(&org, OLD), &["get", "limits"]);
+    assert_eq!((run.code, &*run.stdout, &*run.stderr), (Some(0), "{}", ""));
+    let sent = only_request(&org);
+    assert_eq!((&*sent.path, sent.header("authorization")), (LIMITS, Some(&*format!("Bearer {OLD}"))));
+
+    // Nor when it could log in.
+    let run = sf_login(&[kept_env(&org, OLD), org.env()].concat(), &["get", "limits"]);
+    assert_eq!((run.code, &*run.stdout, &*run.stderr), (Some(0), "{}", ""));
+    assert_eq!(only_request(&org).header("authorization"), Some(&*format!("Bearer {OLD}")));
+
+    // Nor is half a login in the way, or one that cannot be used.
+    let mut odd = org.env();
+    odd.extend([
+        ("SF_FLOW", "implicit".to_owned()),
+        ("SF_LOGIN_URL", "http://acme.my.salesforce.com".to_owned()),
+    ]);
+    let half = ["SF_CLIENT_ID", "SF_USERNAME", "SF_SECURITY_TOKEN", "SF_LOGIN_URL", "SF_FLOW"];
+    let half = half.map(|name| vec![(name, "x.example".to_owned())]);
+    for more in half.iter().chain([&odd]) {
+        let run = sf_login(&[kept_env(&org, OLD), more.clone()].concat(), &["get", "limits"]);
+        assert_eq!((run.code, &*run.stdout, &*run.stderr), (Some(0), "{}", ""), "{more:?}");
+    }
+    assert_eq!(org.logins(), 0);
+}
+
+#[test]
+fn without_a_token_in_the_environment_the_session_logs_in() {
+    let org = Org::start();
+    org.always("/services/data/", Answer::json(200, "{}"));
+    for empty in [false, true] {
+        let mut env = org.env();
+        if empty {
+            let unset = ["SF_ACCESS_TOKEN", "SF_ORG_INSTANCE_URL", "SF_ORG_API_VERSION"];
+            env.extend(unset.map(|name| (name, String::new())));
+        }
+        let run = sf_login(&env, &["get", "limits"]);
+        assert_eq!((run.code, &*run.stdout, &*run.stderr), (Some(0), "{}", ""), "empty ones: {empty}");
+        assert_eq!(paths(&org.take_requests()), [TOKEN_PATH, LIMITS]);
+    }
+}
+
+#[test]
+fn settings_that_do_not_go_together_are_refused_before_anything_is_sent() {
+    let org = Org::start();
+    let token = ("SF_ACCESS_TOKEN", OLD.to_owned());
+    let instance = ("SF_ORG_INSTANCE_URL", org.url());
+    let with = |name, value: &str| vec![token.clone(), instance.clone(), (name, value.to_owned())];
+    let cases = [
+        (
+            vec![token.clone()],
+            "SF_ORG_INSTANCE_URL is not set: write the instance that SF_ACCESS_TOKEN is for",
+        ),
+        (
+            vec![instance.clone()],
+            "SF_ACCESS_TOKEN is not set, but SF_ORG_INSTANCE_URL is: set both, or unset SF_ORG_INSTANCE_URL",
+        ),
+        // One of them empty is one of them unset, credentials or not.
+        (
+            [&org.env()[..], &[token.clone(), ("SF_ORG_INSTANCE_URL", String::new())]].concat(),
+            "SF_ORG_INSTANCE_URL is not set: write the instance that SF_ACCESS_TOKEN is for",
+        ),
+        (
+            [&org.env()[..], std::slice::from_ref(&instance)].concat(),
+            "SF_ACCESS_TOKEN is not set, but SF_ORG_INSTANCE_URL is: set both, or unset SF_ORG_INSTANCE_URL",
+        ),
+        (vec![], "SF_CLIENT_ID is not set: write the connected app's consumer key"),
+        (
+            vec![("SF_ACCESS_TOKEN", format!("{OLD} ")), instance.clone()],
+            "SF_ACCESS_TOKEN holds characters that no token has: write it alone, on one line",
+        ),
+        (
+            vec![token.clone(), ("SF_ORG_INSTANCE_URL", "http://acme.my.salesforce.com".to_owned())],
+            "SF_ORG_INSTANCE_URL is http, which would send secrets in clear: write https",
+        ),
+        (
+            vec![token.clone(), ("SF_ORG_INSTANCE_URL", format!("{}/lightning", org.url()))],
+            "SF_ORG_INSTANCE_URL holds more than https:// and a host",
+        ),
+        (with("SF_ORG_API_VERSION", "latest"), "SF_ORG_API_VERSION is not an API version: write e.g. v66.0"),
+    ];
+    for (env, message) in cases {
+        let run = sf_login(&env, &["get", "limits"]);
+        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{message}");
+        assert_eq!(run.stderr, format!("sf-login: {message}\n"));
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
+fn certificate_file_without_a_certificate_is_refused() {
+    let org = Org::start_tls();
+    let none = "SSL_CERT_FILE names a file without a certificate, or with a damaged one: write the path of a PEM file with \
+                -----BEGIN CERTIFICATE-----";
+    let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJtuOTClOmOFRkKs1ivXvDDuvqQ7nYDvBf+kYkSqVsaE\n\
+               -----END PRIVATE KEY-----\n";
+    let damaged = org.ca_pem().replace("-----BEGIN CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\n!!!!");
+    let cut = &org.ca_pem()[..org.ca_pem().len() / 2];
+    let cases = [
+        ("empty", String::new()),
+        ("junk", "not PEM at all\n\0\u{1}".to_owned()),
+        ("key", key.to_owned()),
+        ("damaged", damaged.clone()),
+        ("cut", cut.to_owned()),
+        ("one damaged", format!("{damaged}\n{}", org.ca_pem())),
+        ("another damaged", format!("{}\n{damaged}", org.ca_pem())),
+        ("not X.509", "-----BEGIN CERTIFICATE-----\nanVuaw==\n-----END CERTIFICATE-----\n".to_owned()),
+    ];
+    for (case, content) in cases {
+        let file = File::with(&content);
+        let run = sf_login(&with(&org.env(), "SSL_CERT_FILE", &file.path()), &[]);
+        assert_eq!(run, failed(2, none), "{case}");
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
+#[cfg(unix)]
+fn certificate_file_that_cannot_be_read_is_refused() {
+    let org = Org::start_tls();
+    let gone = File::with("").path();
+    let directory = std::env::temp_dir().display().to_string();
+    for (path, why) in
+        [(gone, "No such file or directory (os error 2)"), (directory, "Is a directory (os error 21)")]
+    {
+        let run = sf_login(&with(&org.env(), "SSL_CERT_FILE", &path), &[]);
+        assert_eq!(
+            run,
+            failed(2, &format!("SSL_CERT_FILE names a file that cannot be read: {why}")),
+            "{path}"
+        );
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
+fn certificate_file_may_hold_more_than_the_authority() {
+    let org = Org::start_tls();
+    let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJtuOTClOmOFRkKs1ivXvDDuvqQ7nYDvBf+kYkSqVsaE\n\
+               -----END PRIVATE KEY-----\n";
+    let content = format!("# Our own authority\r\n{key}\n{}{}", org.ca_pem(), org.ca_pem());
+    let file = File::with(&content);
+    let run = sf_login(&with(&org.env(), "SSL_CERT_FILE", &file.path()), &[]);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    assert_eq!(org.logins(), 1);
+}
+
+/// A file of this content, until it is dropped.
+struct File(PathBuf);
+
+impl File {
+    fn with(content: &str) -> File {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, SeqCst);
+        let path = std::env::temp_dir().join(format!("sf-login-{}-{number}.pem", std::process::id()));
+        fs::write(&path, content).unwrap();
+        File(path)
+    }
+
+    fn path(&self) -> String {
+        self.0.display().to_string()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // Somebody else may have tidied up.
+        let _ = fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,106 @@
+//! What errors and other values show of themselves, and what they are.
+
+use fake_org::{CLIENT_ID, CLIENT_SECRET, Org, USERNAME};
+use serde_json::Value;
+use sf_login::{ApiError, App, Error, ErrorKind, Login, Records, Session, Token};
+
+use crate::support::{assert_no_secret, login, session, shown};
+
+#[test]
+fn both_forms_of_main_show_all_of_an_error() {
+    let org = Org::start();
+    let error = login(&org).security_token("").token().unwrap_err();
+    let text = shown(&error);
+    assert!(text.lines().count() > 3, "{text}");
+    assert_eq!(
+        text.lines().take(2).collect::<Vec<_>>(),
+        [
+            "login refused: authentication failure (invalid_grant, HTTP 400)",
+            &format!("tried: password flow, user {USERNAME}, host {}, security token not set", org.addr()),
+        ]
+    );
+    let hints: Vec<String> = text.lines().skip(2).map(str::to_owned).collect();
+    assert_eq!(hints, error.hints().iter().map(|hint| format!("hint: {hint}")).collect::<Vec<_>>());
+
+    // fn main() -> Result<(), sf_login::Error>
+    assert_eq!(format!("{error:?}"), text);
+    assert_eq!(format!("{error:#?}"), text);
+    // fn main() -> Result<(), Box<dyn std::error::Error>>
+    let boxed: Box<dyn std::error::Error> = Box::new(error.clone());
+    assert_eq!(format!("{boxed:?}"), text);
+    // fn main() -> anyhow::Result<()>, which may add a backtrace
+    let carried = anyhow::Error::from(error);
+    assert_eq!(format!("{carried:#}"), text);
+    let debug = format!("{carried:?}");
+    let rest = debug.strip_prefix(&text).unwrap_or_else(|| panic!("{debug}"));
+    assert!(rest.is_empty() || rest.starts_with("\n\nStack backtrace:"), "{debug}");
+    // With a word of the caller's own, as anyhow shows it.
+    let debug = format!("{:?}", carried.context("could not sync"));
+    for line in text.lines() {
+        assert!(debug.contains(line), "{line:?} is not in {debug}");
+    }
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let org = Org::start();
+    let url = org.url();
+    let host = org.addr();
+    let session = session(&org);
+    let token = session.token();
+    let records = session.query::<Value>("SELECT Id FROM Account WHERE Name = 'a secret'");
+    let app = App::new(CLIENT_ID, CLIENT_SECRET);
+    let alone = App::without_secret(CLIENT_ID);
+    let login = login(&org);
+    let cases = [
+        (format!("{app:?}"), format!("App {{ client_id: \"{CLIENT_ID}\", .. }}")),
+        (format!("{alone:?}"), format!("App {{ client_id: \"{CLIENT_ID}\", .. }}")),
+        (
+            format!("{login:?}"),
+            format!("Login {{ tries: password flow, user {USERNAME}, host {host}, security token set, .. }}"),
+        ),
+        (format!("{token:?}"), format!("Token {{ instance_url: \"{url}\", .. }}")),
+        (format!("{session:?}"), format!("Session {{ instance_url: \"{url}\", version: \"v66.0\", .. }}")),
+        (format!("{records:?}"), "Records { given: 0, total: None, .. }".to_owned()),
+        (
+            format!("{app:#?}{login:#?}{token:#?}{session:#?}{records:#?}"),
+            format!(
+                "App {{\n    client_id: \"{CLIENT_ID}\",\n    ..\n}}\
+                 Login {{\n    tries: password flow, user {USERNAME}, host {host}, security token set,\n    ..\n}}\
+                 Token {{\n    instance_url: \"{url}\",\n    ..\n}}\
+                 Session {{\n    instance_url: \"{url}\",\n    version: \"v66.0\",\n    ..\n}}\
+                 Records {{\n    given: 0,\n    total: None,\n    ..\n}}"
+            ),
+        ),
+    ];
+    for (shown, expected) in cases {
+        assert_no_secret(&shown);
+        assert_eq!(shown, expected);
+    }
+}
+
+#[test]
+fn error_is_small_and_cheap_to_clone() {
+    assert_eq!(size_of::<Error>(), size_of::<usize>());
+    assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
+    let org = Org::start();
+    let error = login(&org).security_token("stale").token().unwrap_err();
+    let clone = error.clone();
+    assert_eq!(shown(&clone), shown(&error));
+    // The same, not an equal one.
+    assert!(std::ptr::eq(clone.kind(), error.kind()));
+    assert!(std::error::Error::source(&error).is_none());
+}
+
+#[test]
+fn public_types_can_be_sent_and_shared() {
+    fn shared<T: Send + Sync>() {}
+    shared::<App>();
+    shared::<Login>();
+    shared::<Token>();
+    shared::<Session>();
+    shared::<Records<'_, Value>>();
+    shared::<Error>();
+    shared::<ErrorKind>();
+    shared::<ApiError>();
+}

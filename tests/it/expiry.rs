@@ -1,0 +1,376 @@
+//! What becomes of an expired session: the new login, what is remembered of it, and threads that share it.
+
+use std::sync::Barrier;
+use std::time::Duration;
+
+use fake_org::{Answer, ORG_ID, Org, Request, USER_ID};
+use serde_json::{Value, json};
+use sf_login::{Error, Session};
+
+use crate::support::{
+    CALLS, LIMITS, NEW, OLD, SOON, TOKEN_PATH, at_once, expired, headline, host, kept, login, only_request,
+    paths, session, shown, token, within,
+};
+
+const EXPIRED: &str = "request refused: Session expired or invalid (INVALID_SESSION_ID) (HTTP 401)";
+
+const THREADS: usize = 8;
+
+#[test]
+fn an_expired_session_is_replaced_and_the_request_sent_again() {
+    for (method, call) in CALLS {
+        let org = Org::start();
+        let session = expired_session(&org, Answer::json(200, r#"{"id":"001"}"#));
+        call(&session).unwrap_or_else(|error| panic!("{method}: {error}"));
+
+        let requests = org.take_requests();
+        let bearer = |request: &Request| request.header("authorization").map(str::to_owned);
+        let log: Vec<_> = requests.iter().map(|r| (r.method.as_str(), r.path.as_str(), bearer(r))).collect();
+        let things = "/services/data/v66.0/things";
+        assert_eq!(
+            log,
+            [
+                (method, things, Some(format!("Bearer {OLD}"))),
+                ("POST", TOKEN_PATH, None),
+                (method, things, Some(format!("Bearer {NEW}"))),
+            ],
+            "{method}"
+        );
+        assert_eq!(requests[0].body, requests[2].body, "{method}");
+        assert_eq!(requests[0].headers.len(), requests[2].headers.len(), "{method}: each header once");
+        assert_eq!(session.token().access_token(), NEW);
+
+        // And is not asked for again.
+        call(&session).unwrap_or_else(|error| panic!("{method}: {error}"));
+        assert_eq!(only_request(&org).header("authorization"), Some(&*format!("Bearer {NEW}")), "{method}");
+        assert_eq!(org.logins(), 1, "{method}");
+    }
+}
+
+#[test]
+fn a_session_that_expires_again_and_again_is_replaced_each_time() {
+    let org = Org::start();
+    let session = session(&org);
+    org.always("/services/data/", Answer::json(200, "1"));
+    for round in 1..=3 {
+        org.answer_to("/services/data/", expired());
+        assert_eq!(session.get::<u8>("x").unwrap(), 1);
+        assert_eq!(session.get::<u8>("x").unwrap(), 1);
+        assert_eq!(org.logins(), 1 + round);
+    }
+}
+
+#[test]
+fn a_session_that_expires_between_two_pages_loses_no_record() {
+    let org = Org::start();
+    let session = login(&org).resume(token(&org, OLD)).unwrap();
+    org.setup(|setup| setup.token = Some(NEW.to_owned()));
+    org.always_with("/services/data/", |request| {
+        let page = request.path.rsplit('-').next().unwrap_or_default();
+        match (page, request.header("authorization") == Some(&*format!("Bearer {NEW}"))) {
+            ("2", false) => expired(),
+            ("2", true) => Answer::json(200, r#"{"totalSize":3,"done":true,"records":[3]}"#),
+            _ => Answer::json(
+                200,
+                r#"{"totalSize":3,"done":false,"nextRecordsUrl":"/services/data/v66.0/query/01g-2","records":[1,2]}"#,
+            ),
+        }
+    });
+    let records: Result<Vec<u8>, Error> = session.query("SELECT Id FROM Account").collect();
+    assert_eq!(records.unwrap(), [1, 2, 3]);
+    let (first, second) = ("/services/data/v66.0/query", "/services/data/v66.0/query/01g-2");
+    assert_eq!(paths(&org.take_requests()), [first, second, TOKEN_PATH, second]);
+}
+
+#[test]
+fn a_session_without_a_login_tells_that_it_has_expired() {
+    let org = Org::start();
+    only_new_token(&org, Answer::json(200, "1"));
+    let session = kept(&org);
+    for (method, call) in CALLS {
+        let error = call(&session).unwrap_err();
+        assert_eq!(headline(&error), EXPIRED, "{method}");
+        assert_eq!(error.hints().len(), 1, "{method}: {error}");
+        assert!(error.hints()[0].starts_with("the token has lapsed, was revoked, or "), "{method}: {error}");
+        assert_eq!(only_request(&org).method, method);
+    }
+}
+
+#[test]
+fn no_other_refusal_leads_to_a_login() {
+    let org = Org::start();
+    let session = session(&org);
+    drop(org.take_requests());
+    let policy = "This session is not valid for use with the REST API";
+    for (answer, message) in [
+        (
+            Answer::api_error(401, "INVALID_SESSION_ID", policy),
+            "request refused: This session is not valid for use with the REST API (INVALID_SESSION_ID) (HTTP 401)",
+        ),
+        (
+            Answer::api_error(401, "INVALID_SESSION_ID", &policy.to_uppercase()),
+            "request refused: THIS SESSION IS NOT VALID FOR USE WITH THE REST API (INVALID_SESSION_ID) (HTTP 401)",
+        ),
+        (
+            Answer::api_error(401, "INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "the password has expired"),
+            "request refused: the password has expired (INVALID_OPERATION_WITH_EXPIRED_PASSWORD) (HTTP 401)",
+        ),
+        (
+            Answer::api_error(401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE"),
+            "request refused: INVALID_HEADER_TYPE (INVALID_AUTH_HEADER) (HTTP 401)",
+        ),
+        (
+            Answer::api_error(403, "INVALID_SESSION_ID", "Session expired or invalid"),
+            "request refused: Session expired or invalid (INVALID_SESSION_ID) (HTTP 403)",
+        ),
+        (
+            Answer::api_error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
+            "request refused: TotalRequests Limit exceeded. (REQUEST_LIMIT_EXCEEDED) (HTTP 403)",
+        ),
+        (
+            Answer::api_error(403, "API_DISABLED_FOR_ORG", "The REST API is not enabled"),
+            "request refused: The REST API is not enabled (API_DISABLED_FOR_ORG) (HTTP 403)",
+        ),
+        (
+            Answer::api_error(500, "INVALID_SESSION_ID", "Session expired or invalid"),
+            "request refused: Session expired or invalid (INVALID_SESSION_ID) (HTTP 500)",
+        ),
+        (
+            Answer::html(401, "Unauthorized"),
+            "unexpected reply: an HTML page titled \"Unauthorized\" (HTTP 401)",
+        ),
+        (
+            Answer::text(401, "INVALID_SESSION_ID"),
+            "unexpected reply: text that is not JSON: INVALID_SESSION_ID (HTTP 401)",
+        ),
+        (
+            Answer::text(403, "Bad_OAuth_Token"),
+            "unexpected reply: text that is not JSON: Bad_OAuth_Token (HTTP 403)",
+        ),
+        (Answer::new(401), "unexpected reply: empty (HTTP 401)"),
+    ] {
+        org.answer(answer);
+        let error = session.get::<Value>("limits").unwrap_err();
+        assert_eq!(headline(&error), message);
+        assert_eq!(only_request(&org).path, LIMITS, "{message}");
+    }
+    assert_eq!(org.logins(), 1);
+}
+
+#[test]
+fn an_expired_session_may_be_told_in_an_object_or_beside_other_errors() {
+    let org = Org::start();
+    org.always("/services/data/", Answer::json(200, "1"));
+    let error = json!({ "errorCode": "INVALID_SESSION_ID", "message": "Sitzung abgelaufen" });
+    let other = json!({ "errorCode": "OTHER", "message": "besides" });
+    for reply in [error.clone(), json!([other, error])] {
+        let session = session(&org);
+        let logins = org.logins();
+        org.answer(Answer::json(401, &reply));
+        assert_eq!(session.get::<u8>("x").unwrap(), 1, "{reply}");
+        assert_eq!(org.logins(), logins + 1, "{reply}");
+    }
+}
+
+#[test]
+fn a_refused_login_is_remembered() {
+    let org = Org::start();
+    let session = expired_session(&org, Answer::json(200, "1"));
+    org.always(TOKEN_PATH, Answer::oauth_error("invalid_grant", "authentication failure"));
+    let first = session.get::<u8>("things").unwrap_err();
+    assert_eq!(headline(&first), "login refused: authentication failure (invalid_grant, HTTP 400)");
+    assert_eq!(
+        shown(&first).lines().nth(1).unwrap(),
+        format!("tried: password flow, user ada@example.com, host {}, security token set", host(&org))
+    );
+    assert_eq!(org.take_requests().len(), 2);
+
+    // Not even when it would be taken now.
+    org.behave();
+    for (method, call) in CALLS {
+        assert_eq!(shown(&call(&session).unwrap_err()), shown(&first), "{method}");
+    }
+    let records: Vec<_> = session.query::<Value>("SELECT Id FROM Account").collect();
+    assert_eq!(records.len(), 1);
+    assert_eq!(shown(records[0].as_ref().unwrap_err()), shown(&first));
+    assert_eq!(org.requests().len(), 0, "nothing more was sent");
+}
+
+#[test]
+fn a_new_token_that_is_rejected_at_once_is_remembered() {
+    for (method, call) in CALLS {
+        let org = Org::start();
+        let session = expired_session(&org, Answer::json(200, "1"));
+        org.always("/services/data/", expired());
+        let first = call(&session).unwrap_err();
+        assert_eq!(headline(&first), EXPIRED, "{method}");
+        assert_eq!(first.hints().len(), 1, "{method}: {first}");
+        let hint = "the token of a new login was rejected at once: ";
+        assert!(first.hints()[0].starts_with(hint), "{method}: {first}");
+        assert_eq!(org.take_requests().len(), 3, "{method}: the request, a login, the request");
+
+        for (again, call) in CALLS {
+            assert_eq!(shown(&call(&session).unwrap_err()), shown(&first), "{again} after {method}");
+        }
+        assert_eq!(org.requests().len(), 0, "{method}: nothing more was sent");
+    }
+}
+
+#[test]
+fn a_login_that_failed_for_the_moment_is_tried_again_by_the_next_request() {
+    let org = Org::start();
+    let session = expired_session(&org, Answer::json(200, "1"));
+    for _ in 0..3 {
+        org.answer_to(TOKEN_PATH, Answer::new(503).header("Retry-After", "0"));
+    }
+    let error = session.get::<u8>("x").unwrap_err();
+    assert_eq!(headline(&error), "unexpected reply: empty (HTTP 503)");
+    assert!(error.is_transient());
+    assert_eq!(org.logins(), 3);
+    assert_eq!(session.get::<u8>("x").unwrap(), 1);
+    assert_eq!(org.logins(), 4);
+}
+
+#[test]
+fn a_new_login_that_arrives_elsewhere_is_an_error_and_remembered() {
+    let org = Org::start();
+    let elsewhere = Org::start();
+    let id = |org_id: &str, user_id: &str| format!("https://login.salesforce.com/id/{org_id}/{user_id}");
+    let theirs = id(ORG_ID, USER_ID);
+    let (other_org, other_user) = ("00D5g00000OtherEAR", "0055g00000OtherAAB");
+    let urls = (elsewhere.url(), org.url());
+    let cases = [
+        ("instance", elsewhere.url(), theirs.clone(), (&*urls.0, &*urls.1)),
+        ("organization", org.url(), id(other_org, USER_ID), (other_org, ORG_ID)),
+        ("user", org.url(), id(ORG_ID, other_user), (other_user, USER_ID)),
+    ];
+    for (what, instance, new_id, (new, old)) in cases {
+        org.behave();
+        only_new_token(&org, Answer::json(200, "1"));
+        org.setup(|setup| {
+            setup.instance_url = Some(instance.clone());
+            setup.reply_extra.insert("id".to_owned(), Value::from(new_id));
+        });
+        let kept = json!({ "access_token": OLD, "instance_url": org.url(), "id": theirs });
+        let session = login(&org).resume(serde_json::from_value(kept).unwrap()).unwrap();
+        drop(org.take_requests());
+
+        let first = session.get::<u8>("x").unwrap_err();
+        let problem = format!("the new login arrived at another {what} ({new}) than the session's ({old})");
+        assert_eq!(headline(&first), format!("unexpected reply: {problem} (HTTP 200)"));
+        let hint = "the token and the login settings belong to different orgs or users: unset one of them";
+        assert_eq!(first.hints(), [hint], "{what}");
+        assert!(!first.is_transient(), "{what}");
+        assert_eq!(session.token().access_token(), OLD, "{what}");
+        assert_eq!(org.take_requests().len(), 2, "{what}: the request and a login");
+
+        assert_eq!(shown(&session.get::<u8>("x").unwrap_err()), shown(&first), "{what}");
+        assert_eq!(org.requests().len(), 0, "{what}: nothing more was sent");
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[test]
+fn an_id_is_the_same_with_and_without_its_checksum() {
+    let org = Org::start();
+    only_new_token(&org, Answer::json(200, "1"));
+    let id = format!("https://test.salesforce.com/id/{}/{}", &ORG_ID[..15], &USER_ID[..15]);
+    for id in [Value::from(id), Value::Null, Value::from("https://login.salesforce.com/id/odd")] {
+        let kept = json!({ "access_token": OLD, "instance_url": format!("{}/", org.url()), "id": id });
+        let session = login(&org).resume(serde_json::from_value(kept).unwrap()).unwrap();
+        assert_eq!(session.get::<u8>("x").unwrap(), 1, "{id}");
+    }
+}
+
+#[test]
+fn threads_that_meet_the_same_expired_token_log_in_once() {
+    let org = Org::start();
+    let session = expired_for_threads(&org);
+    let results = at_once(0..THREADS, |number| session.post::<Value>(&format!("things/{number}"), &number));
+    for (number, result) in results.into_iter().enumerate() {
+        assert_eq!(result.unwrap(), json!(format!("/services/data/v66.0/things/{number}")));
+    }
+    assert_eq!(org.logins(), 1);
+    let requests = org.requests();
+    let with = |token: &str| {
+        let bearer = format!("Bearer {token}");
+        requests.iter().filter(|r| r.header("authorization") == Some(&*bearer)).count()
+    };
+    assert_eq!((with(OLD), with(NEW), requests.len()), (THREADS, THREADS, 2 * THREADS + 1));
+}
+
+#[test]
+fn threads_share_a_login_that_is_refused() {
+    let org = Org::start();
+    let session = expired_for_threads(&org);
+    org.always(TOKEN_PATH, Answer::oauth_error("invalid_grant", "authentication failure"));
+    for result in at_once(0..THREADS, |_| session.get::<Value>("x")) {
+        let message = "login refused: authentication failure (invalid_grant, HTTP 400)";
+        assert_eq!(headline(&result.unwrap_err()), message);
+    }
+    assert_eq!(org.logins(), 1);
+}
+
+#[test]
+fn threads_share_a_login_that_fails_for_the_moment() {
+    let org = Org::start();
+    let session = expired_for_threads(&org);
+    org.always(TOKEN_PATH, Answer::html(503, "We are down for maintenance."));
+    for result in at_once(0..THREADS, |_| session.get::<Value>("x")) {
+        let error = result.unwrap_err();
+        let message = r#"unexpected reply: an HTML page titled "We are down for maintenance." (HTTP 503)"#;
+        assert_eq!(headline(&error), message);
+        assert!(error.is_transient());
+    }
+    assert_eq!(org.logins(), 3, "one login with its three tries");
+}
+
+#[test]
+fn threads_wait_no_longer_than_their_deadline_for_a_login() {
+    let org = Org::start();
+    let session = expired_for_threads(&org).timeout(Duration::from_secs(1));
+    org.always(TOKEN_PATH, Answer::stall());
+    let results = within(SOON, move || at_once(0..THREADS, |_| session.get::<Value>("x")));
+    let own = format!("no reply from {}: no complete reply within 1 s", host(&org));
+    let others =
+        format!("no reply from {}: another thread's new login took longer than this request may", host(&org));
+    for result in results {
+        let error = result.unwrap_err();
+        assert!([&own, &others].contains(&&headline(&error)), "{error}");
+        assert!(error.is_transient());
+    }
+    assert_eq!(org.logins(), 1);
+}
+
+/// Takes for valid only the token of a new login, and answers this to requests that have it.
+fn only_new_token(org: &Org, answer: Answer) {
+    org.setup(|setup| setup.token = Some(NEW.to_owned()));
+    org.always_with("/services/data/", move |request| {
+        if request.header("authorization") == Some(&*format!("Bearer {NEW}")) {
+            answer.clone()
+        } else {
+            expired()
+        }
+    });
+}
+
+/// A session whose token has expired, and which can log in again.
+fn expired_session(org: &Org, answer: Answer) -> Session {
+    only_new_token(org, answer);
+    login(org).resume(token(org, OLD)).expect("good settings")
+}
+
+/// As `expired_session`, for threads that all meet the old token before any has a new one.
+fn expired_for_threads(org: &Org) -> Session {
+    org.setup(|setup| setup.token = Some(NEW.to_owned()));
+    let all = Barrier::new(THREADS);
+    org.always_with("/services/data/", move |request| {
+        if request.header("authorization") == Some(&*format!("Bearer {NEW}")) {
+            Answer::json(200, json!(request.path))
+        } else {
+            all.wait();
+            expired()
+        }
+    });
+    login(org).resume(token(org, OLD)).expect("good settings").timeout(Duration::from_secs(20))
+}

@@ -1,0 +1,114 @@
+//! The password flow: the bytes that are sent.
+
+use fake_org::{CLIENT_ID, ORG_ID, Org, PASSWORD, SECURITY_TOKEN, USER_ID};
+use sf_login::App;
+
+use crate::support::{agent, forms, headline, login, sf_login};
+
+/// All that a form, a URL, a shell or JSON might take for its own.
+const AWKWARD: &str = "space + & = % # \" ' \\ / ; < > ä 😀";
+
+/// The same, form-encoded once.
+const AWKWARD_ENCODED: &str = "space+%2B+%26+%3D+%25+%23+%22+%27+%5C+%2F+%3B+%3C+%3E+%C3%A4+%F0%9F%98%80";
+
+#[test]
+fn login_encodes_each_value_once_and_appends_the_security_token() {
+    let org = Org::start();
+    let login = App::new(format!("id {AWKWARD}"), format!("secret {AWKWARD}"))
+        .password(format!("user {AWKWARD}"), format!("password {AWKWARD}"))
+        .security_token(format!(" token {AWKWARD}"))
+        .login_url(org.url())
+        .agent(agent(&org));
+    let error = login.token().unwrap_err();
+    assert_eq!(headline(&error), "login refused: client identifier invalid (invalid_client_id, HTTP 400)");
+
+    let requests = org.take_requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(
+        requests[0].text(),
+        format!(
+            "grant_type=password\
+             &client_id=id+{AWKWARD_ENCODED}\
+             &client_secret=secret+{AWKWARD_ENCODED}\
+             &username=user+{AWKWARD_ENCODED}\
+             &password=password+{AWKWARD_ENCODED}+token+{AWKWARD_ENCODED}"
+        )
+    );
+    // And the other way round, by somebody else's decoder.
+    let field = |name: &str, value: String| (name.to_owned(), value);
+    assert_eq!(
+        requests[0].form(),
+        [
+            field("grant_type", "password".to_owned()),
+            field("client_id", format!("id {AWKWARD}")),
+            field("client_secret", format!("secret {AWKWARD}")),
+            field("username", format!("user {AWKWARD}")),
+            field("password", format!("password {AWKWARD} token {AWKWARD}")),
+        ]
+    );
+}
+
+#[test]
+fn binary_sends_exactly_these_bytes() {
+    let org = Org::start();
+    let mut env = org.env();
+    env.retain(|(name, _)| *name != "SF_CLIENT_SECRET" && *name != "SF_PASSWORD");
+    env.push(("SF_CLIENT_SECRET", AWKWARD.to_owned()));
+    env.push(("SF_PASSWORD", AWKWARD.to_owned()));
+    let run = sf_login(&env, &[]);
+    assert_eq!((run.code, &*run.stdout), (Some(3), ""));
+    assert!(forms(AWKWARD).iter().all(|form| !run.stderr.contains(form)), "{}", run.stderr);
+
+    let requests = org.take_requests();
+    assert_eq!(requests.len(), 1);
+    let body = format!(
+        "grant_type=password&client_id={CLIENT_ID}&client_secret={AWKWARD_ENCODED}\
+         &username=ada%40example.com&password={AWKWARD_ENCODED}{SECURITY_TOKEN}"
+    );
+    assert_eq!(requests[0].text(), body);
+    let head = format!(
+        "POST /services/oauth2/token HTTP/1.1\r\n\
+         accept-encoding: gzip\r\n\
+         user-agent: sf-login/{}\r\n\
+         host: {}\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\
+         accept: application/json\r\n\
+         content-length: {}\r\n\
+         \r\n",
+        env!("CARGO_PKG_VERSION"),
+        org.addr(),
+        body.len()
+    );
+    assert_eq!(String::from_utf8_lossy(&requests[0].raw_head), head);
+}
+
+#[test]
+fn login_is_one_post_on_one_connection() {
+    for org in [Org::start(), Org::start_tls()] {
+        let token = login(&org).token().unwrap();
+        assert_eq!(token.instance_url(), org.url());
+        assert_eq!(token.organization_id(), Some(ORG_ID));
+        assert_eq!(token.user_id(), Some(USER_ID));
+        let requests = org.take_requests();
+        let lines: Vec<_> = requests.iter().map(|r| (&*r.method, &*r.path, &*r.query)).collect();
+        assert_eq!(lines, [("POST", "/services/oauth2/token", "")]);
+        assert_eq!((org.logins(), org.connections()), (1, 1));
+    }
+}
+
+#[test]
+fn empty_security_token_changes_nothing() {
+    let org = Org::start();
+    org.setup(|setup| setup.security_token_required = false);
+    login(&org).security_token("").token().unwrap();
+    let requests = org.take_requests();
+    assert_eq!(requests[0].param("password").as_deref(), Some(PASSWORD));
+    assert_eq!(requests[0].form().len(), 5);
+}
+
+#[test]
+fn latest_security_token_counts() {
+    let org = Org::start();
+    login(&org).security_token("an old one").security_token(SECURITY_TOKEN).token().unwrap();
+    assert_eq!(org.take_requests()[0].param("password"), Some(format!("{PASSWORD}{SECURITY_TOKEN}")));
+}

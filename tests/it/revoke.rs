@@ -1,0 +1,80 @@
+//! Logging out.
+
+use fake_org::{Answer, Org};
+
+use crate::support::{OLD, expired, headline, host, kept, login, only_request, session};
+
+#[test]
+fn revoke_posts_the_token_and_nothing_else() {
+    let org = Org::start();
+    let session = session(&org);
+    let token = session.token();
+    drop(org.take_requests());
+    session.revoke().unwrap();
+    let sent = only_request(&org);
+    assert_eq!((&*sent.method, &*sent.path), ("POST", "/services/oauth2/revoke"));
+    assert_eq!(sent.text(), format!("token={}", token.access_token().replace('!', "%21")));
+    assert_eq!(sent.header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert_eq!(sent.header("authorization"), None);
+
+    // It is not valid any more, which is what was wanted.
+    login(&org).resume(token).unwrap().revoke().unwrap();
+    assert_eq!(only_request(&org).path, "/services/oauth2/revoke", "and nobody logged in for that");
+}
+
+#[test]
+fn revoking_an_expired_token_counts_as_done() {
+    let org = Org::start();
+    for answer in [
+        Answer::new(200),
+        Answer::oauth_error("invalid_token", "token expired"),
+        Answer::oauth_error("INVALID_TOKEN", ""),
+        Answer::json(400, r#"{"error":"invalid_token"}"#),
+        expired(),
+    ] {
+        org.answer(answer.clone());
+        kept(&org).revoke().unwrap_or_else(|error| panic!("{answer:?}: {error}"));
+        assert_eq!(only_request(&org).path, "/services/oauth2/revoke");
+    }
+}
+
+#[test]
+fn a_token_that_could_not_be_revoked_is_told() {
+    let cases = [
+        (
+            Answer::oauth_error("unsupported_token_type", "this token type is not supported"),
+            "request refused: this token type is not supported (unsupported_token_type) (HTTP 400)",
+            1,
+        ),
+        (
+            Answer::html(404, "URL No Longer Exists"),
+            "unexpected reply: an HTML page titled \"URL No Longer Exists\" (HTTP 404)",
+            1,
+        ),
+        (
+            Answer::api_error(403, "API_DISABLED_FOR_ORG", "no API"),
+            "request refused: no API (API_DISABLED_FOR_ORG) (HTTP 403)",
+            1,
+        ),
+        (
+            Answer::redirect(302, "https://login.salesforce.com/"),
+            "unexpected reply: a redirect to login.salesforce.com, which was not followed (HTTP 302)",
+            1,
+        ),
+        (Answer::new(503).header("Retry-After", "0"), "unexpected reply: empty (HTTP 503)", 3),
+        (Answer::close(), "no reply from HOST: the connection broke off", 3),
+        (Answer::html(200, "Login"), "unexpected reply: an HTML page titled \"Login\" (HTTP 200)", 1),
+        (
+            Answer::oauth_error("unsupported_token_type", OLD),
+            "request refused: (withheld: it contains a secret) (unsupported_token_type) (HTTP 400)",
+            1,
+        ),
+    ];
+    for (answer, message, tries) in cases {
+        let org = Org::start();
+        org.always("/services/oauth2/revoke", answer);
+        let error = kept(&org).revoke().unwrap_err();
+        assert_eq!(headline(&error).replace(&host(&org), "HOST"), message);
+        assert_eq!(org.requests().len(), tries, "{message}");
+    }
+}

@@ -1,0 +1,215 @@
+//! Secrets that a server repeats are not shown, wherever it puts them.
+
+use std::time::Duration;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use fake_org::{Answer, CLIENT_SECRET, Org, PASSWORD, REDIRECT_URI, Request, SECURITY_TOKEN};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use sf_login::{ErrorKind, Session};
+
+use crate::support::{
+    AUTHORIZE_PATH, EXCHANGES, MINIMAL, agent, code_credentials, forms, headline, login, refusal, session,
+    shown, token,
+};
+
+#[test]
+fn secrets_that_a_refusal_repeats_are_withheld_in_every_exchange() {
+    for exchange in EXCHANGES {
+        let org = Org::start();
+        (exchange.login)(&org).token().unwrap();
+        let secrets = secrets_of(&org.take_requests()[exchange.requests - 1]).len();
+        assert_eq!(secrets, if exchange.name == "client credentials" { 1 } else { 2 }, "{}", exchange.name);
+        for n in 0..secrets {
+            for form in 0..forms("x").len() {
+                for in_redirect in [false, true] {
+                    if in_redirect && exchange.path != AUTHORIZE_PATH {
+                        continue;
+                    }
+                    org.always_with(exchange.path, move |request| {
+                        let secret = &secrets_of(request)[n];
+                        let told = format!("no user, {} was given", forms(secret)[form]);
+                        if in_redirect {
+                            let told = utf8_percent_encode(&told, NON_ALPHANUMERIC);
+                            let query = format!("error=invalid_grant&error_description={told}");
+                            Answer::redirect(302, format!("{REDIRECT_URI}?{query}"))
+                        } else {
+                            Answer::oauth_error("invalid_grant", &told)
+                        }
+                    });
+                    let error = (exchange.login)(&org).token().unwrap_err();
+                    let status = if in_redirect { 302 } else { 400 };
+                    assert_eq!(
+                        headline(&error),
+                        format!(
+                            "login refused: (withheld: it contains a secret) (invalid_grant, HTTP {status})"
+                        ),
+                        "secret {n}, form {form}, in {}",
+                        exchange.name
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn code_in_the_very_reply_that_brings_it_is_withheld() {
+    let org = Org::start();
+    let reply = json!({
+        "code": "aPrx.secret", "error": "access_denied", "error_description": "aPrx.secret is not for you",
+    });
+    let query = "code=aPrx.secret&error=access_denied&error_description=aPrx.secret+is+not+for+you";
+    let answers = [
+        (Answer::json(403, &reply), 403),
+        (Answer::json(200, &reply), 200),
+        (Answer::redirect(302, format!("{REDIRECT_URI}?{query}")), 302),
+    ];
+    for (answer, status) in answers {
+        org.answer(answer);
+        let error = code_credentials(&org).token().unwrap_err();
+        let told = format!("login refused: (withheld: it contains a secret) (access_denied, HTTP {status})");
+        assert_eq!(headline(&error), told);
+        assert!(!shown(&error).contains("aPrx"), "{error}");
+    }
+    assert_eq!(org.logins(), 0);
+}
+
+#[test]
+fn token_of_a_reply_that_is_also_a_refusal_is_not_used_and_not_shown() {
+    let org = Org::start();
+    for status in [400, 403] {
+        let body = json!({
+            "access_token": "00D!AQrefused",
+            "instance_url": "https://acme.my.salesforce.com",
+            "error": "invalid_grant",
+            "error_description": "no use for 00D!AQrefused",
+        });
+        let got = refusal(&org, Answer::json(status, body));
+        let expected =
+            format!("login refused: (withheld: it contains a secret) (invalid_grant, HTTP {status})");
+        assert_eq!(headline(&got), expected);
+    }
+    let got = refusal(&org, Answer::json(400, MINIMAL));
+    let expected = "unexpected reply: JSON of another shape than documented (HTTP 400)";
+    assert_eq!(headline(&got), expected);
+}
+
+#[test]
+fn description_with_a_secret_is_withheld_whole() {
+    let org = Org::start();
+    let withheld = "(withheld: it contains a secret)";
+    for secret in [PASSWORD, SECURITY_TOKEN, &PASSWORD.to_ascii_uppercase()] {
+        for text in [
+            secret.to_owned(),
+            format!("authentication failure for ada@example.com with {secret}."),
+            format!("grant_type=password&password={secret}&x=y"),
+            format!("{}{secret}", "x".repeat(600)),
+            secret.chars().flat_map(|c| [c, '\u{200b}']).collect(),
+        ] {
+            let error = refusal(&org, Answer::oauth_error("invalid_grant", &text));
+            let expected = format!("login refused: {withheld} (invalid_grant, HTTP 400)");
+            assert_eq!(headline(&error), expected, "{text}");
+            let kind = ErrorKind::Refused {
+                status: 400,
+                error: "invalid_grant".to_owned(),
+                description: withheld.to_owned(),
+            };
+            assert_eq!(*error.kind(), kind, "{text}");
+        }
+        let error = refusal(&org, Answer::oauth_error(secret, "authentication failure"));
+        let expected = format!("login refused: authentication failure ({withheld}, HTTP 400)");
+        assert_eq!(headline(&error), expected, "{secret}");
+        let error = refusal(&org, Answer::html(200, secret));
+        let expected = format!("unexpected reply: an HTML page titled \"{withheld}\" (HTTP 200)");
+        assert_eq!(headline(&error), expected, "{secret}");
+    }
+}
+
+#[test]
+fn description_without_a_secret_is_shown() {
+    let org = Org::start();
+    // A piece of a secret is none.
+    for description in ["no such user here", "the password begins with pa"] {
+        let error = refusal(&org, Answer::oauth_error("invalid_grant", description));
+        assert_eq!(headline(&error), format!("login refused: {description} (invalid_grant, HTTP 400)"));
+    }
+}
+
+#[test]
+fn what_is_done_about_a_refusal_does_not_hang_on_what_is_shown_of_it() {
+    let org = Org::start();
+    // Tokens that are part of the codes which say that they have expired.
+    let session = login(&org).resume(token(&org, "E")).unwrap();
+    let _: Value = session.get("limits").unwrap();
+    assert_eq!(org.logins(), 1);
+    Session::new(token(&org, "i")).unwrap().agent(agent(&org)).revoke().unwrap();
+}
+
+#[test]
+fn secret_in_a_broken_head_is_not_shown() {
+    let org = Org::start();
+    for secret in forms(PASSWORD).into_iter().chain(forms(CLIENT_SECRET)) {
+        for head in [
+            secret.clone(),
+            format!("HTTP/1.1 200 {secret}\r\n\r\n"),
+            format!("HTTP/1.1 200 OK\r\n{secret}\r\n\r\n"),
+            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{secret}\r\n"),
+            format!("HTTP/1.1 302 Found\r\nLocation: {secret}\r\nContent-Length: 0\r\n\r\n"),
+            format!("HTTP/1.1 302 Found\r\nLocation: https://{secret}/\r\nContent-Length: 0\r\n\r\n"),
+            format!("HTTP/1.1 503 Busy\r\nRetry-After: 0{secret}\r\nContent-Length: 0\r\n\r\n"),
+        ] {
+            org.answer(Answer::raw(head.as_bytes()));
+            let error = login(&org).timeout(Duration::from_millis(240)).token();
+            // Busy once, the org is itself again the second time.
+            if let Err(error) = error {
+                assert!(shown(&error).len() < 4000, "{head}");
+            }
+            org.behave();
+        }
+    }
+}
+
+#[test]
+fn secrets_that_the_api_repeats_are_withheld() {
+    let org = Org::start();
+    let session = session(&org);
+    let token = session.token();
+    for secret in [PASSWORD, SECURITY_TOKEN, CLIENT_SECRET, token.access_token()] {
+        for form in forms(secret) {
+            org.answer(Answer::api_error(400, "ECHO", &format!("you said {form}")));
+            let error = session.get::<Value>("limits").unwrap_err();
+            let message = "request refused: (withheld: it contains a secret) (ECHO) (HTTP 400)";
+            assert_eq!(headline(&error), message, "{form}");
+        }
+    }
+}
+
+#[test]
+fn title_shows_no_part_of_a_secret_that_it_is_capped_in() {
+    let org = Org::start();
+    let session = session(&org);
+    let token = session.token();
+    for padding in (470..510).step_by(3) {
+        let page = |secret: &str| Answer::html(404, &format!("{}{secret}", "x".repeat(padding)));
+        let error = refusal(&org, page(SECURITY_TOKEN));
+        assert!(!shown(&error).contains(&SECURITY_TOKEN[..4]), "{error}");
+        org.answer(page(token.access_token()));
+        let error = session.get::<Value>("limits").unwrap_err();
+        assert!(!shown(&error).contains(&token.access_token()[..4]), "{error}");
+    }
+}
+
+/// What a request has given away to the server.
+fn secrets_of(request: &Request) -> Vec<String> {
+    let form = request.form().into_iter();
+    let secret = |name: &String| ["client_secret", "password", "code"].contains(&&**name);
+    let mut secrets: Vec<String> = form.filter(|(name, _)| secret(name)).map(|(_, value)| value).collect();
+    if let Some(basic) = request.header("authorization").and_then(|value| value.strip_prefix("Basic ")) {
+        secrets.push(basic.to_owned());
+        let decoded = BASE64_STANDARD.decode(basic).expect("it is base64");
+        let decoded = String::from_utf8(decoded).expect("it is UTF-8");
+        secrets.push(decoded.split_once(':').expect("it has a colon").1.to_owned());
+    }
+    secrets
+}
