@@ -1,22 +1,17 @@
 //! Logins and requests from eight threads at once, at an org that fails one reply in ten.
 
 use std::collections::BTreeMap;
-use std::panic::resume_unwind;
+use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
-use std::{fs, thread};
 
-use fake_org::{
-    CLIENT_ID, CLIENT_SECRET, ORG_ID, Org, PASSWORD, REDIRECT_URI, SECURITY_TOKEN, SITE_PASSWORD,
-    SITE_USER_ID, SITE_USERNAME, USER_ID, USERNAME,
-};
+use fake_org::{ORG_ID, Org, SITE_USER_ID, USER_ID};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sf_login::ureq::Agent;
-use sf_login::{App, Error, Session};
+use sf_login::{Error, Session};
 
-use crate::support::{agent, shown, watch_logs};
+use crate::support::{FLOWS, agent, at_once, login, shown, within};
 
 const THREADS: usize = 8;
 const ACCOUNTS: usize = 200;
@@ -55,7 +50,6 @@ fn ten_thousand_requests_lose_nothing_and_leave_nothing_behind() {
 
 /// Makes so many requests, and looks at what has become of each.
 fn soak(org: &Org, requests: usize, seed: u64) {
-    watch_logs();
     let accounts = org.records("Account").len();
     org.seed_accounts(ACCOUNTS - accounts);
     let before: Vec<String> = org.records("Contact").iter().map(last_name).collect();
@@ -67,25 +61,18 @@ fn soak(org: &Org, requests: usize, seed: u64) {
     org.chaos(seed, 10);
     let (agent, tally, logins) = (agent(org), Tally::default(), org.logins());
     let session = loop {
-        let app = App::new(CLIENT_ID, CLIENT_SECRET);
-        let login = app.password(USERNAME, PASSWORD).security_token(SECURITY_TOKEN);
-        match login.login_url(org.url()).agent(agent.clone()).session() {
+        match login(org).agent(agent.clone()).session() {
             Ok(session) => break session,
             Err(error) => tally.failed(&error),
         }
     };
-    let workers: Vec<Worker> = thread::scope(|scope| {
-        let worker = |number| {
-            let (agent, session, tally) = (&agent, &session, &tally);
-            let seed = seed * 100 + number as u64;
-            let prefix = format!("{seed}-");
-            let (created, upserted) = (BTreeMap::new(), BTreeMap::new());
-            let worker =
-                Worker { org, agent, session, tally, prefix, made: 0, random: seed, created, upserted };
-            scope.spawn(move || worker.work(requests))
-        };
-        let workers: Vec<_> = (0..THREADS).map(worker).collect();
-        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    let workers = at_once(0..THREADS as u64, |number| {
+        let (agent, session, tally) = (&agent, &session, &tally);
+        let seed = seed * 100 + number;
+        let prefix = format!("{seed}-");
+        let (created, upserted) = (BTreeMap::new(), BTreeMap::new());
+        let worker = Worker { org, agent, session, tally, prefix, made: 0, random: seed, created, upserted };
+        worker.work(requests)
     });
     org.behave();
 
@@ -200,22 +187,11 @@ impl Worker<'_> {
     /// A login of its own, in each flow in turn, with a request and a logout.
     fn log_in(&mut self) -> Result<usize, Error> {
         self.tally.logins.fetch_add(1, SeqCst);
-        let app = App::new(CLIENT_ID, CLIENT_SECRET);
-        let (login, user, url) = match self.below(3) {
-            0 => {
-                let login = app.password(USERNAME, PASSWORD).security_token(SECURITY_TOKEN);
-                (login, USER_ID, self.org.url())
-            }
-            1 => (app.client_credentials(), USER_ID, self.org.url()),
-            _ => {
-                let login = app.code_credentials(SITE_USERNAME, SITE_PASSWORD, REDIRECT_URI);
-                (login, SITE_USER_ID, self.org.site_url())
-            }
-        };
-        let login = login.login_url(url).agent(self.agent.clone());
-        let session = login.session()?;
+        let (_, login) = FLOWS[self.below(FLOWS.len())];
+        let session = login(self.org).agent(self.agent.clone()).session()?;
         let token = session.token();
-        assert_eq!((token.user_id(), token.organization_id()), (Some(user), Some(ORG_ID)));
+        assert!(matches!(token.user_id(), Some(USER_ID | SITE_USER_ID)), "{token:?}");
+        assert_eq!(token.organization_id(), Some(ORG_ID));
         assert_eq!(token.instance_url(), self.org.url());
         let limits: Value = session.get("limits")?;
         assert_eq!(limits["DailyApiRequests"]["Max"], 15_000);
@@ -301,20 +277,4 @@ fn resident_kib() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
-}
-
-/// Does the work, and fails if it takes longer than `limit`.
-fn within(limit: Duration, work: impl FnOnce() + Send + 'static) {
-    let (done, receiver) = channel();
-    let worker = thread::spawn(move || {
-        work();
-        done.send(()).expect("somebody waits");
-    });
-    match receiver.recv_timeout(limit) {
-        Ok(()) => {}
-        Err(RecvTimeoutError::Timeout) => panic!("it hangs: not done within {limit:?}"),
-        Err(RecvTimeoutError::Disconnected) => {
-            resume_unwind(worker.join().expect_err("the worker ended early"))
-        }
-    }
 }
