@@ -1,8 +1,7 @@
 //! An agent of the caller's own: what it may change, and what it may not.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use fake_org::{Answer, Org};

@@ -3,16 +3,16 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use fake_org::{
     Answer, CLIENT_ID, CLIENT_SECRET, Org, Proxy, REDIRECT_URI, SITE_ID, SITE_PASSWORD, SITE_USER_ID,
-    SITE_USERNAME, USERNAME,
+    SITE_USERNAME, Setup, USERNAME,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use sf_login::{App, path_segment};
+use sf_login::{App, Login, path_segment};
 
 use crate::support::{
-    AUTHORIZE_PATH, CLIENT_SECRET_ENCODED, MakeLogin, SITE_TOKEN_PATH, TOKEN_PATH, agent, agent_through,
-    assert_sent, code_credentials, code_env, failed, headline, host, login_with, only_request, paths,
-    sf_login, sf_login_with_input, shown, with, without,
+    AUTHORIZE_PATH, CLIENT_SECRET_ENCODED, SITE_TOKEN_PATH, TOKEN_PATH, agent, agent_through, assert_sent,
+    code_credentials, code_env, failed, headline, host, login_with, only_request, paths, sf_login,
+    sf_login_with_input, shown, with, without,
 };
 
 #[test]
@@ -266,101 +266,47 @@ fn code_goes_to_the_sites_own_host_only() {
 
 #[test]
 fn code_credentials_are_refused_as_salesforce_does() {
-    struct Case {
-        login: MakeLogin,
-        told: &'static str,
-        /// The status of a refusal that comes in the query of a redirect where the org does that.
-        /// What is wrong with the app itself is never told to its callback.
-        status: u16,
-        requests: usize,
-    }
-
-    let cases = [
-        Case {
-            login: |org| login_with(org, "code", "password", "wrong"),
-            told: "authentication failure (invalid_grant",
-            status: 302,
-            requests: 1,
-        },
-        Case {
-            login: |org| login_with(org, "code", "username", USERNAME),
-            told: "authentication failure (invalid_grant",
-            status: 302,
-            requests: 1,
-        },
-        Case {
-            login: |org| {
-                org.setup(|org| org.credentials_in_body = true);
-                code_credentials(org)
-            },
-            told: "authentication failure (invalid_grant",
-            status: 302,
-            requests: 1,
-        },
-        Case {
-            login: |org| {
-                org.setup(|org| org.code_credentials_enabled = false);
-                code_credentials(org)
-            },
-            told: "code credential flow not enabled (invalid_client",
-            status: 302,
-            requests: 1,
-        },
-        Case {
-            login: |org| {
-                org.setup(|org| org.user_approved = false);
-                code_credentials(org)
-            },
-            told: "user hasn't approved this consumer (invalid_grant",
-            status: 302,
-            requests: 1,
-        },
-        Case {
-            login: |org| {
-                org.setup(|org| org.user_active = false);
-                code_credentials(org)
-            },
-            told: "inactive user (invalid_grant",
-            status: 302,
-            requests: 1,
-        },
-        Case {
-            login: |org| login_with(org, "code", "redirect_uri", "https://app.example/other"),
-            told: "redirect_uri must match configuration (redirect_uri_mismatch",
-            status: 400,
-            requests: 1,
-        },
-        Case {
-            login: |org| login_with(org, "code", "client_id", "3MVG9.unknown"),
-            told: "client identifier invalid (invalid_client_id",
-            status: 400,
-            requests: 1,
-        },
-        Case {
-            login: |org| login_with(org, "code", "client_secret", "wrong"),
-            told: "invalid client credentials (invalid_client",
-            status: 400,
-            requests: 2,
-        },
-        Case {
-            login: |org| {
-                org.setup(|org| org.expire_codes = true);
-                code_credentials(org)
-            },
-            told: "expired authorization code (invalid_grant",
-            status: 400,
-            requests: 2,
-        },
+    // What is wrong, what is told, how many requests it took; and the status where the org tells it in
+    // the query of a redirect. What is wrong with the app itself is never told to its callback.
+    let with = |setting, value| move |org: &Org| login_with(org, "code", setting, value);
+    let when = |change: fn(&mut Setup)| {
+        move |org: &Org| {
+            org.setup(change);
+            code_credentials(org)
+        }
+    };
+    type Case<'a> = (&'a dyn Fn(&Org) -> Login, &'a str, usize, u16);
+    let cases: [Case<'_>; 10] = [
+        (&with("password", "wrong"), "authentication failure (invalid_grant", 1, 302),
+        (&with("username", USERNAME), "authentication failure (invalid_grant", 1, 302),
+        (&when(|org| org.credentials_in_body = true), "authentication failure (invalid_grant", 1, 302),
+        (
+            &when(|org| org.code_credentials_enabled = false),
+            "code credential flow not enabled (invalid_client",
+            1,
+            302,
+        ),
+        (&when(|org| org.user_approved = false), "user hasn't approved this consumer (invalid_grant", 1, 302),
+        (&when(|org| org.user_active = false), "inactive user (invalid_grant", 1, 302),
+        (
+            &with("redirect_uri", "https://app.example/other"),
+            "redirect_uri must match configuration (redirect_uri_mismatch",
+            1,
+            400,
+        ),
+        (&with("client_id", "3MVG9.unknown"), "client identifier invalid (invalid_client_id", 1, 400),
+        (&with("client_secret", "wrong"), "invalid client credentials (invalid_client", 2, 400),
+        (&when(|org| org.expire_codes = true), "expired authorization code (invalid_grant", 2, 400),
     ];
-    for case in cases {
+    for (login, told, requests, redirect_status) in cases {
         for in_redirect in [false, true] {
             let org = Org::start();
             org.setup(|org| org.errors_in_redirect = in_redirect);
-            let error = (case.login)(&org).token().unwrap_err();
-            let status = if in_redirect { case.status } else { 400 };
-            assert_eq!(headline(&error), format!("login refused: {}, HTTP {status})", case.told));
-            assert_eq!(error.status(), Some(status), "{}", case.told);
-            assert_eq!(org.requests().len(), case.requests, "{}", case.told);
+            let error = login(&org).token().unwrap_err();
+            let status = if in_redirect { redirect_status } else { 400 };
+            assert_eq!(headline(&error), format!("login refused: {told}, HTTP {status})"));
+            assert_eq!(error.status(), Some(status), "{told}");
+            assert_eq!(org.requests().len(), requests, "{told}");
         }
     }
 }

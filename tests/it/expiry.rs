@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use sf_login::{Error, Session};
 
 use crate::support::{
-    CALLS, LIMITS, NEW, OLD, SOON, TOKEN_PATH, at_once, expired, headline, host, kept, login, only_request,
-    paths, session, shown, token, within,
+    CALLS, LIMITS, NEW, OLD, QUERY, SOON, TOKEN_PATH, at_once, expired, headline, host, kept, login,
+    only_request, paths, session, shown, token, within,
 };
 
 const EXPIRED: &str = "request refused: Session expired or invalid (INVALID_SESSION_ID) (HTTP 401)";
@@ -78,7 +78,7 @@ fn a_session_that_expires_between_two_pages_loses_no_record() {
     });
     let records: Result<Vec<u8>, Error> = session.query("SELECT Id FROM Account").collect();
     assert_eq!(records.unwrap(), [1, 2, 3]);
-    let (first, second) = ("/services/data/v66.0/query", "/services/data/v66.0/query/01g-2");
+    let (first, second) = (QUERY, "/services/data/v66.0/query/01g-2");
     assert_eq!(paths(&org.take_requests()), [first, second, TOKEN_PATH, second]);
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use sf_login::{App, Token};
 
 use crate::support::{
-    AUTHORIZE_PATH, EXCHANGES, FLOWS, OLD, SITE_TOKEN_PATH, TOKEN_PATH, agent, agent_through,
+    AUTHORIZE_PATH, EXCHANGES, FLOWS, LIMITS, OLD, SITE_TOKEN_PATH, TOKEN_PATH, agent, agent_through,
     client_credentials, client_credentials_env, code_credentials, code_env, failed, headline, login, names,
     paths, sf_login, shown, without,
 };
@@ -173,9 +173,8 @@ fn session_logs_in_again_in_every_flow() {
         }
         assert_eq!(org.logins(), 2, "{flow}");
         assert_ne!(session.token().access_token(), first, "{flow}");
-        let limits = "/services/data/v66.0/limits";
         let again: &[&str] = if flow == "code" { &[AUTHORIZE_PATH, SITE_TOKEN_PATH] } else { &[TOKEN_PATH] };
-        assert_eq!(paths(&org.take_requests()), [&[limits], again, &[limits, limits]].concat(), "{flow}");
+        assert_eq!(paths(&org.take_requests()), [&[LIMITS], again, &[LIMITS, LIMITS]].concat(), "{flow}");
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sf_login::ureq::http;
 use sf_login::{Error, ErrorKind, Session, Token};
 
-use crate::support::{OLD, headline, host, kept, only_request, shown};
+use crate::support::{LIMITS, OLD, QUERY, headline, host, kept, only_request, shown};
 
 const SOQL: &str = "SELECT Id FROM Account";
 
@@ -16,7 +16,7 @@ fn paths_go_where_one_expects() {
     let session = kept(&org);
     let port = org.addr().port();
     for (path, wanted) in [
-        ("limits".to_owned(), "/services/data/v66.0/limits"),
+        ("limits".to_owned(), LIMITS),
         ("sobjects/Account/describe".to_owned(), "/services/data/v66.0/sobjects/Account/describe"),
         (
             "sobjects/Account/001?fields=Id,Name".to_owned(),
@@ -189,7 +189,7 @@ fn next_records_url_does_not_leave_the_instance() {
         let mut records = session.query::<Value>(SOQL);
         assert_eq!(headline(&records.next().unwrap().unwrap_err()), message, "{next:?}");
         assert!(records.next().is_none(), "{next:?}");
-        assert_eq!(only_request(&org).path, "/services/data/v66.0/query", "{next:?}");
+        assert_eq!(only_request(&org).path, QUERY, "{next:?}");
     }
     assert_eq!(elsewhere.connections(), 0);
 }

@@ -3,7 +3,7 @@
 use fake_org::{CLIENT_ID, ORG_ID, Org, PASSWORD, SECURITY_TOKEN, USER_ID};
 use sf_login::App;
 
-use crate::support::{agent, forms, headline, login, sf_login};
+use crate::support::{TOKEN_PATH, agent, assert_sent, forms, headline, login, sf_login, with};
 
 /// All that a form, a URL, a shell or JSON might take for its own.
 const AWKWARD: &str = "space + & = % # \" ' \\ / ; < > ä 😀";
@@ -51,10 +51,7 @@ fn login_encodes_each_value_once_and_appends_the_security_token() {
 #[test]
 fn binary_sends_exactly_these_bytes() {
     let org = Org::start();
-    let mut env = org.env();
-    env.retain(|(name, _)| *name != "SF_CLIENT_SECRET" && *name != "SF_PASSWORD");
-    env.push(("SF_CLIENT_SECRET", AWKWARD.to_owned()));
-    env.push(("SF_PASSWORD", AWKWARD.to_owned()));
+    let env = with(&with(&org.env(), "SF_CLIENT_SECRET", AWKWARD), "SF_PASSWORD", AWKWARD);
     let run = sf_login(&env, &[]);
     assert_eq!((run.code, &*run.stdout), (Some(3), ""));
     assert!(forms(AWKWARD).iter().all(|form| !run.stderr.contains(form)), "{}", run.stderr);
@@ -65,21 +62,7 @@ fn binary_sends_exactly_these_bytes() {
         "grant_type=password&client_id={CLIENT_ID}&client_secret={AWKWARD_ENCODED}\
          &username=ada%40example.com&password={AWKWARD_ENCODED}{SECURITY_TOKEN}"
     );
-    assert_eq!(requests[0].text(), body);
-    let head = format!(
-        "POST /services/oauth2/token HTTP/1.1\r\n\
-         accept-encoding: gzip\r\n\
-         user-agent: sf-login/{}\r\n\
-         host: {}\r\n\
-         content-type: application/x-www-form-urlencoded\r\n\
-         accept: application/json\r\n\
-         content-length: {}\r\n\
-         \r\n",
-        env!("CARGO_PKG_VERSION"),
-        org.addr(),
-        body.len()
-    );
-    assert_eq!(String::from_utf8_lossy(&requests[0].raw_head), head);
+    assert_sent(&org, &requests[0], TOKEN_PATH, "", &body);
 }
 
 #[test]
@@ -91,7 +74,7 @@ fn login_is_one_post_on_one_connection() {
         assert_eq!(token.user_id(), Some(USER_ID));
         let requests = org.take_requests();
         let lines: Vec<_> = requests.iter().map(|r| (&*r.method, &*r.path, &*r.query)).collect();
-        assert_eq!(lines, [("POST", "/services/oauth2/token", "")]);
+        assert_eq!(lines, [("POST", TOKEN_PATH, "")]);
         assert_eq!((org.logins(), org.connections()), (1, 1));
     }
 }

@@ -7,7 +7,8 @@ use fake_org::{Certificate, Org, Proxy};
 use sf_login::{Login, ureq};
 
 use crate::support::{
-    agent, agent_through, assert_no_secret, at_once, headline, login, nobody, sf_login, shown, with,
+    TOKEN_PATH, agent, agent_through, assert_no_secret, at_once, headline, login, nobody, sf_login, shown,
+    with,
 };
 
 const LOGIN_HOST: &str = "login.salesforce.com";
@@ -27,7 +28,7 @@ fn https_goes_through_the_proxy_that_the_environment_names() {
             assert_eq!(proxy.connects(), [format!("{host}:443")], "{name}");
             let requests = org.take_requests();
             let asked: Vec<_> = requests.iter().map(|r| (r.method.as_str(), r.host(), &*r.path)).collect();
-            assert_eq!(asked, [("POST", host, "/services/oauth2/token")], "{name}");
+            assert_eq!(asked, [("POST", host, TOKEN_PATH)], "{name}");
             // What the proxy itself gets to see.
             for request in proxy.seen() {
                 assert_eq!(request.body, b"", "{name}");

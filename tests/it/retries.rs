@@ -1,8 +1,6 @@
 //! What is tried again and what is not: the table of the design, each cell counted on the server.
 
-use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, REDIRECT_URI};
@@ -10,7 +8,10 @@ use serde_json::{Value, json};
 use sf_login::ureq::http;
 use sf_login::{App, Error, Session, Token};
 
-use crate::support::{OLD, code_credentials, headline, host, kept, login, nobody, refusal};
+use crate::support::{
+    AUTHORIZE_PATH, OLD, REVOKE_PATH, SITE_TOKEN_PATH, TOKEN_PATH, at_once, client_credentials,
+    code_credentials, headline, host, kept, login, nobody, refusal,
+};
 
 /// What is sent, and how often it may be.
 struct Row {
@@ -37,25 +38,24 @@ const WRITE: [bool; 4] = [true, false, false, true];
 
 const API: &str = "/services/data/";
 
-const ROWS: [Row; 11] = [
+/// The pauses between three tries, 250 and 750 ms, unless the server says when to try again.
+const PAUSES: Duration = Duration::from_secs(1);
+
+const ROWS: [Row; 12] = [
+    Row { name: "login", path: TOKEN_PATH, send: |org| login(org).token().map(drop), again: LOGIN },
     Row {
-        name: "login",
-        path: "/services/oauth2/token",
-        send: |org| login(org).token().map(drop),
+        name: "client credentials",
+        path: TOKEN_PATH,
+        send: |org| client_credentials(org).token().map(drop),
         again: LOGIN,
     },
     Row {
         name: "authorize",
-        path: "/customers/services/oauth2/authorize",
+        path: AUTHORIZE_PATH,
         send: |org| code_credentials(org).token().map(drop),
         again: LOGIN,
     },
-    Row {
-        name: "code exchange",
-        path: "/customers/services/oauth2/token",
-        send: exchange_code,
-        again: WRITE,
-    },
+    Row { name: "code exchange", path: SITE_TOKEN_PATH, send: exchange_code, again: WRITE },
     Row { name: "get", path: API, send: |org| kept(org).get::<Value>("x").map(drop), again: READ },
     Row {
         name: "query",
@@ -68,7 +68,7 @@ const ROWS: [Row; 11] = [
     Row { name: "run OPTIONS", path: API, send: |org| run(&kept(org), "OPTIONS", ""), again: READ },
     Row {
         name: "revoke",
-        path: "/services/oauth2/revoke",
+        path: REVOKE_PATH,
         send: |org| kept(org).revoke(),
         // Revoking twice is revoking once.
         again: READ,
@@ -96,26 +96,17 @@ fn the_table_of_retries_holds_for_replies() {
         (Fault::TryLater, oauth_later, "login refused: Please Retry your request (unknown_error, HTTP 400)"),
         (Fault::TryLater, api_later, "request refused: please Retry your request (SERVER_BUSY) (HTTP 400)"),
     ];
-    thread::scope(|scope| {
-        for row in &ROWS {
-            let columns = &columns;
-            scope.spawn(move || {
-                for (fault, answer, message) in columns {
-                    if message.contains(if row.path.contains("oauth2") {
-                        "SERVER_BUSY"
-                    } else {
-                        "unknown_error"
-                    }) {
-                        continue;
-                    }
-                    let message = if row.name == "revoke" && message.contains("unknown_error") {
-                        "request refused: Please Retry your request (unknown_error) (HTTP 400)"
-                    } else {
-                        message
-                    };
-                    row.check(*fault, answer, message);
-                }
-            });
+    at_once(&ROWS, |row| {
+        for (fault, answer, message) in &columns {
+            if message.contains(if row.path.contains("oauth2") { "SERVER_BUSY" } else { "unknown_error" }) {
+                continue;
+            }
+            let message = if row.name == "revoke" && message.contains("unknown_error") {
+                "request refused: Please Retry your request (unknown_error) (HTTP 400)"
+            } else {
+                message
+            };
+            row.check(*fault, answer, message);
         }
     });
 }
@@ -131,48 +122,41 @@ fn the_table_of_retries_holds_where_the_connection_is_lost() {
         ),
         (cut, "unexpected reply: cut off or damaged on its way (HTTP 200)"),
     ];
-    thread::scope(|scope| {
-        for row in &ROWS {
-            for (answer, message) in &columns {
-                // Its body is the caller's to read.
-                if row.name.starts_with("run") && message.contains("cut off") {
-                    continue;
-                }
-                scope.spawn(move || row.check(Fault::Lost, answer, message));
-            }
+    at_once(ROWS.iter().flat_map(|row| columns.iter().map(move |column| (row, column))), |(row, column)| {
+        let (answer, message) = column;
+        // The body of a streamed reply is the caller's to read.
+        if !(row.name.starts_with("run") && message.contains("cut off")) {
+            row.check(Fault::Lost, answer, message);
         }
     });
 }
 
 #[test]
 fn the_table_of_retries_holds_where_nothing_was_sent() {
-    thread::scope(|scope| {
-        // A connection that is reset within its handshake is known to have carried nothing only by
-        // a body that nobody has read.
-        for row in ROWS.iter().filter(|row| !matches!(row.name, "delete" | "run POST without a body")) {
-            scope.spawn(move || {
-                assert!(row.again[Fault::NotSent as usize], "{}: or this test is wrong", row.name);
-                // The code exchange has a login's first half before it.
-                let before = usize::from(row.name == "code exchange");
+    // A connection that is reset within its handshake is known to have carried nothing only by a body
+    // that nobody has read.
+    let rows = ROWS.iter().filter(|row| !matches!(row.name, "delete" | "run POST without a body"));
+    at_once(rows, |row| {
+        assert!(row.again[Fault::NotSent as usize], "{}: or this test is wrong", row.name);
+        // The code exchange has a login's first half before it.
+        let before = usize::from(row.name == "code exchange");
 
-                let org = Arc::new(Org::start_tls());
-                accept(&org, row.path);
-                refuse_connections(&org, row, 2);
-                (row.send)(&org).unwrap_or_else(|error| panic!("{}: {error}", row.name));
-                assert_eq!(org.connections(), before + 3, "{}: two are closed, the third is good", row.name);
-                assert_eq!(sent_to(&org, row.path), 1, "{}", row.name);
+        let org = Arc::new(Org::start_tls());
+        accept(&org, row.path);
+        refuse_connections(&org, row, 2);
+        (row.send)(&org).unwrap_or_else(|error| panic!("{}: {error}", row.name));
+        assert_eq!(org.connections(), before + 3, "{}: two are closed, the third is good", row.name);
+        assert_eq!(sent_to(&org, row.path), 1, "{}", row.name);
 
-                let org = Arc::new(Org::start_tls());
-                accept(&org, row.path);
-                refuse_connections(&org, row, 9);
-                let error = (row.send)(&org).unwrap_err();
-                let said = headline(&error);
-                assert!(said.starts_with(&format!("no reply from {}: ", host(&org))), "{}: {said}", row.name);
-                assert!(error.is_transient(), "{}: {said}", row.name);
-                assert_eq!(org.connections(), before + 3, "{}: no more than three tries", row.name);
-                assert_eq!(sent_to(&org, row.path), 0, "{}", row.name);
-            });
-        }
+        let org = Arc::new(Org::start_tls());
+        accept(&org, row.path);
+        refuse_connections(&org, row, 9);
+        let error = (row.send)(&org).unwrap_err();
+        let said = headline(&error);
+        assert!(said.starts_with(&format!("no reply from {}: ", host(&org))), "{}: {said}", row.name);
+        assert!(error.is_transient(), "{}: {said}", row.name);
+        assert_eq!(org.connections(), before + 3, "{}: no more than three tries", row.name);
+        assert_eq!(sent_to(&org, row.path), 0, "{}", row.name);
     });
 }
 
@@ -191,20 +175,15 @@ fn a_port_that_refuses_is_tried_three_times() {
             App::new(CLIENT_ID, CLIENT_SECRET).password("ada", "secret").login_url(url).token().map(drop)
         }),
     ];
-    thread::scope(|scope| {
-        for (name, send) in ways {
-            scope.spawn(move || {
-                let session = Session::new(Token::new(OLD, url).unwrap()).unwrap();
-                let started = Instant::now();
-                let error = send(session).unwrap_err();
-                let message = format!("no reply from {unused}: the connection was refused");
-                assert_eq!(headline(&error), message, "{name}");
-                assert!(error.is_transient(), "{name}");
-                assert_eq!(error.status(), None, "{name}");
-                // The pauses of 250 and 750 ms between three tries.
-                assert!(started.elapsed() >= Duration::from_secs(1), "{name}");
-            });
-        }
+    at_once(ways, |(name, send)| {
+        let session = Session::new(Token::new(OLD, url).unwrap()).unwrap();
+        let started = Instant::now();
+        let error = send(session).unwrap_err();
+        let message = format!("no reply from {unused}: the connection was refused");
+        assert_eq!(headline(&error), message, "{name}");
+        assert!(error.is_transient(), "{name}");
+        assert_eq!(error.status(), None, "{name}");
+        assert!(started.elapsed() >= PAUSES, "{name}");
     });
 }
 
@@ -277,16 +256,14 @@ fn a_truncated_refusal_is_one_except_for_those_who_read() {
 
 #[test]
 fn a_server_says_when_to_try_again() {
-    let unavailable = |retry_after: &str| Answer::new(503).header("Retry-After", retry_after);
-    // With 900 ms there is time for the usual first pause, but not for the second.
-    let timeout = Duration::from_millis(900);
-    for (retry_after, tries) in [("0", 3), (" 0 ", 3), ("1", 1), ("3600", 1), ("18446744073709551615", 1)] {
+    let timeout = Duration::from_secs(5);
+    for (retry_after, tries) in [("0", 3), (" 0 ", 3), ("5", 1), ("3600", 1), ("18446744073709551615", 1)] {
         for (name, send) in [
             ("a read", (|org, timeout| kept(org).timeout(timeout).get::<Value>("x").map(drop)) as Timed),
             ("a login", |org, timeout| login(org).timeout(timeout).token().map(drop)),
         ] {
             let org = Org::start();
-            org.always("/", unavailable(retry_after));
+            org.always("/", Answer::new(503).header("Retry-After", retry_after));
             let started = Instant::now();
             let error = send(&org, timeout).unwrap_err();
             assert_eq!(headline(&error), "unexpected reply: empty (HTTP 503)", "{name}: {retry_after}");
@@ -298,17 +275,14 @@ fn a_server_says_when_to_try_again() {
 
 #[test]
 fn what_a_server_says_about_trying_again_may_be_nonsense() {
-    let timeout = Duration::from_millis(900);
-    thread::scope(|scope| {
-        for retry_after in ["", "soon", "-1", "1.5", "18446744073709551616"] {
-            scope.spawn(move || {
-                let org = Org::start();
-                org.always("/", Answer::new(503).header("Retry-After", retry_after));
-                let error = kept(&org).timeout(timeout).get::<Value>("x").unwrap_err();
-                assert_eq!(headline(&error), "unexpected reply: empty (HTTP 503)", "{retry_after}");
-                assert_eq!(org.requests().len(), 2, "{retry_after}: as if it had said nothing");
-            });
-        }
+    at_once(["", "soon", "-1", "1.5", "18446744073709551616"], |retry_after| {
+        let org = Org::start();
+        org.always("/", Answer::new(503).header("Retry-After", retry_after));
+        let started = Instant::now();
+        let error = kept(&org).get::<Value>("x").unwrap_err();
+        assert_eq!(headline(&error), "unexpected reply: empty (HTTP 503)", "{retry_after}");
+        assert_eq!(org.requests().len(), 3, "{retry_after}");
+        assert!(started.elapsed() >= PAUSES, "{retry_after}: as if it had said nothing");
     });
 }
 
@@ -399,9 +373,9 @@ impl Row {
 fn accept(org: &Org, path: &str) {
     if path == API {
         org.always(API, Answer::json(200, r#"{"done":true,"records":[1]}"#));
-    } else if path == "/services/oauth2/revoke" {
+    } else if path == REVOKE_PATH {
         org.always(path, Answer::new(200));
-    } else if path == "/customers/services/oauth2/token" {
+    } else if path == SITE_TOKEN_PATH {
         let token = json!({ "access_token": OLD, "instance_url": org.url() });
         org.always(path, Answer::json(200, token));
     }
@@ -413,7 +387,7 @@ fn refuse_connections(org: &Arc<Org>, row: &Row, count: usize) {
         return org.refuse_next_connections(count);
     }
     let weak = Arc::downgrade(org);
-    org.always_with("/customers/services/oauth2/authorize", move |_| {
+    org.always_with(AUTHORIZE_PATH, move |_| {
         weak.upgrade().expect("the org is in use").refuse_next_connections(count);
         Answer::redirect(302, format!("{REDIRECT_URI}?code=aPrx")).header("Connection", "close")
     });
@@ -426,7 +400,7 @@ fn sent_to(org: &Org, path: &str) -> usize {
 /// Exchanges a code, which took one request to get.
 fn exchange_code(org: &Arc<Org>) -> Result<(), Error> {
     let outcome = code_credentials(org).token().map(drop);
-    assert_eq!(sent_to(org, "/customers/services/oauth2/authorize"), 1, "one code is asked for");
+    assert_eq!(sent_to(org, AUTHORIZE_PATH), 1, "one code is asked for");
     outcome
 }
 

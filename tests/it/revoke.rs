@@ -2,7 +2,7 @@
 
 use fake_org::{Answer, Org};
 
-use crate::support::{OLD, expired, headline, host, kept, login, only_request, session};
+use crate::support::{OLD, REVOKE_PATH, expired, headline, host, kept, login, only_request, session};
 
 #[test]
 fn revoke_posts_the_token_and_nothing_else() {
@@ -12,14 +12,14 @@ fn revoke_posts_the_token_and_nothing_else() {
     drop(org.take_requests());
     session.revoke().unwrap();
     let sent = only_request(&org);
-    assert_eq!((&*sent.method, &*sent.path), ("POST", "/services/oauth2/revoke"));
+    assert_eq!((&*sent.method, &*sent.path), ("POST", REVOKE_PATH));
     assert_eq!(sent.text(), format!("token={}", token.access_token().replace('!', "%21")));
     assert_eq!(sent.header("content-type"), Some("application/x-www-form-urlencoded"));
     assert_eq!(sent.header("authorization"), None);
 
     // It is not valid any more, which is what was wanted.
     login(&org).resume(token).unwrap().revoke().unwrap();
-    assert_eq!(only_request(&org).path, "/services/oauth2/revoke", "and nobody logged in for that");
+    assert_eq!(only_request(&org).path, REVOKE_PATH, "and nobody logged in for that");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn revoking_an_expired_token_counts_as_done() {
     ] {
         org.answer(answer.clone());
         kept(&org).revoke().unwrap_or_else(|error| panic!("{answer:?}: {error}"));
-        assert_eq!(only_request(&org).path, "/services/oauth2/revoke");
+        assert_eq!(only_request(&org).path, REVOKE_PATH);
     }
 }
 
@@ -72,7 +72,7 @@ fn a_token_that_could_not_be_revoked_is_told() {
     ];
     for (answer, message, tries) in cases {
         let org = Org::start();
-        org.always("/services/oauth2/revoke", answer);
+        org.always(REVOKE_PATH, answer);
         let error = kept(&org).revoke().unwrap_err();
         assert_eq!(headline(&error).replace(&host(&org), "HOST"), message);
         assert_eq!(org.requests().len(), tries, "{message}");

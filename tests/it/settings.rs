@@ -1,13 +1,12 @@
 //! Settings of a program: how they are read, and how wrong ones are told.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use fake_org::{Org, USER_ID};
 use sf_login::{App, ErrorKind, Login, Token, ureq};
 
-use crate::support::{OLD, login, login_with, shown, token};
+use crate::support::{OLD, TOKEN_PATH, login, login_with, shown, token};
 
 #[test]
 fn login_url_is_taken_as_people_write_it() {
@@ -52,16 +51,15 @@ fn login_url_is_taken_as_people_write_it() {
 fn login_goes_where_the_url_says() {
     let plain = Org::start();
     let url = plain.url();
-    let token = "/services/oauth2/token";
     let cases = [
-        (url.clone(), token.to_owned()),
-        (format!(" {url}// "), token.to_owned()),
-        (format!("{url}{token}"), token.to_owned()),
-        (format!("{url}{token}/"), token.to_owned()),
-        (url.to_uppercase(), token.to_owned()),
-        (format!("{url}/customers"), format!("/customers{token}")),
-        (format!("{url}/customers/"), format!("/customers{token}")),
-        (format!("{url}/a-b/%C3%A4{token}"), format!("/a-b/%C3%A4{token}")),
+        (url.clone(), TOKEN_PATH.to_owned()),
+        (format!(" {url}// "), TOKEN_PATH.to_owned()),
+        (format!("{url}{TOKEN_PATH}"), TOKEN_PATH.to_owned()),
+        (format!("{url}{TOKEN_PATH}/"), TOKEN_PATH.to_owned()),
+        (url.to_uppercase(), TOKEN_PATH.to_owned()),
+        (format!("{url}/customers"), format!("/customers{TOKEN_PATH}")),
+        (format!("{url}/customers/"), format!("/customers{TOKEN_PATH}")),
+        (format!("{url}/a-b/%C3%A4{TOKEN_PATH}"), format!("/a-b/%C3%A4{TOKEN_PATH}")),
     ];
     for (url, path) in cases {
         // At a site, or anywhere else, the password flow is refused: where it went is the point.

@@ -39,7 +39,23 @@ pub const REVOKE_PATH: &str = "/services/oauth2/revoke";
 pub const LIMITS: &str = "/services/data/v66.0/limits";
 pub const QUERY: &str = "/services/data/v66.0/query";
 
-/// How long a thing may take that has a deadline of less than a second, on a busy machine.
+/// The smallest reply that is a token.
+pub const MINIMAL: &str =
+    r#"{"access_token":"00D!AQminimal","instance_url":"https://acme.my.salesforce.com"}"#;
+
+/// The error of a login that gets this answer as often as it asks.
+#[track_caller]
+pub fn refusal(org: &Org, answer: Answer) -> Error {
+    // So that a retry, where there is one, does not wait.
+    org.always(TOKEN_PATH, answer.header("Retry-After", "0"));
+    let outcome = login(org).token();
+    org.behave();
+    let error = outcome.expect_err("this answer is no token");
+    shown(&error);
+    error
+}
+
+/// How long a thing may take that has a deadline of a second or two, on a busy machine.
 pub const SOON: Duration = Duration::from_secs(5);
 
 // Logins and sessions.
@@ -60,22 +76,6 @@ pub fn login(org: &Org) -> Login {
         .agent(agent(org))
 }
 
-/// Every exchange in which credentials are sent: its flow, and where it goes.
-pub struct Exchange {
-    pub name: &'static str,
-    pub login: MakeLogin,
-    pub path: &'static str,
-    /// How many requests a login has made when this one is answered.
-    pub requests: usize,
-}
-
-pub const EXCHANGES: [Exchange; 4] = [
-    Exchange { name: "password", login, path: TOKEN_PATH, requests: 1 },
-    Exchange { name: "client credentials", login: client_credentials, path: TOKEN_PATH, requests: 1 },
-    Exchange { name: "authorize", login: code_credentials, path: AUTHORIZE_PATH, requests: 1 },
-    Exchange { name: "code exchange", login: code_credentials, path: SITE_TOKEN_PATH, requests: 2 },
-];
-
 /// The client credentials flow of the app that the org knows.
 pub fn client_credentials(org: &Org) -> Login {
     watch_logs();
@@ -89,20 +89,6 @@ pub fn code_credentials(org: &Org) -> Login {
         .code_credentials(SITE_USERNAME, SITE_PASSWORD, REDIRECT_URI)
         .login_url(org.site_url())
         .agent(agent(org))
-}
-
-pub fn session(org: &Org) -> Session {
-    login(org).session().expect("the fake org takes this login")
-}
-
-pub fn token(org: &Org, access_token: &str) -> Token {
-    Token::new(access_token, org.url()).expect("a good token")
-}
-
-/// A session of a token alone, which cannot log in.
-pub fn kept(org: &Org) -> Session {
-    watch_logs();
-    Session::new(token(org, OLD)).expect("an environment that can be used").agent(agent(org))
 }
 
 /// The login of a flow with one setting changed.
@@ -121,6 +107,36 @@ pub fn login_with(org: &Org, flow: &str, setting: &str, value: &str) -> Login {
         ),
     };
     login.login_url(org.site_url()).agent(agent(org))
+}
+
+/// Every exchange in which credentials are sent: its flow, and where it goes.
+pub struct Exchange {
+    pub name: &'static str,
+    pub login: MakeLogin,
+    pub path: &'static str,
+    /// How many requests a login has made when this one is answered.
+    pub requests: usize,
+}
+
+pub const EXCHANGES: [Exchange; 4] = [
+    Exchange { name: "password", login, path: TOKEN_PATH, requests: 1 },
+    Exchange { name: "client credentials", login: client_credentials, path: TOKEN_PATH, requests: 1 },
+    Exchange { name: "authorize", login: code_credentials, path: AUTHORIZE_PATH, requests: 1 },
+    Exchange { name: "code exchange", login: code_credentials, path: SITE_TOKEN_PATH, requests: 2 },
+];
+
+pub fn session(org: &Org) -> Session {
+    login(org).session().expect("the fake org takes this login")
+}
+
+pub fn token(org: &Org, access_token: &str) -> Token {
+    Token::new(access_token, org.url()).expect("a good token")
+}
+
+/// A session of a token alone, which cannot log in.
+pub fn kept(org: &Org) -> Session {
+    watch_logs();
+    Session::new(token(org, OLD)).expect("an environment that can be used").agent(agent(org))
 }
 
 /// An agent that trusts the org's authority, whatever the environment says.
@@ -163,22 +179,6 @@ pub const CALLS: [(&str, Call); 5] = [
 /// What Salesforce says to a token that has expired.
 pub fn expired() -> Answer {
     Answer::api_error(401, "INVALID_SESSION_ID", "Session expired or invalid")
-}
-
-/// The smallest reply that is a token.
-pub const MINIMAL: &str =
-    r#"{"access_token":"00D!AQminimal","instance_url":"https://acme.my.salesforce.com"}"#;
-
-/// The error of a login that gets this answer as often as it asks.
-#[track_caller]
-pub fn refusal(org: &Org, answer: Answer) -> Error {
-    // So that a retry, where there is one, does not wait.
-    org.always(TOKEN_PATH, answer.header("Retry-After", "0"));
-    let outcome = login(org).token();
-    org.behave();
-    let error = outcome.expect_err("this answer is no token");
-    shown(&error);
-    error
 }
 
 /// The one request that has come since somebody asked last.
