@@ -1,19 +1,21 @@
 //! Every exchange ends at its deadline, whatever the server does instead of answering.
 
+use std::fmt::Debug;
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
-use fake_org::{Answer, Org, REDIRECT_URI};
+use fake_org::{Answer, Org, REDIRECT_URI, gzip};
 use serde_json::Value;
+use sf_login::ureq::http;
 use sf_login::ureq::http::Uri;
 use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use sf_login::ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use sf_login::{Error, ErrorKind, Login, ureq};
+use sf_login::{Error, ErrorKind, Login, Session, ureq};
 
 use crate::support::{
-    AUTHORIZE_PATH, CALLS, EXCHANGES, MINIMAL, SITE_TOKEN_PATH, SOON, TOKEN_PATH, at_once, code_credentials,
-    headline, host, kept, login, paths, within,
+    AUTHORIZE_PATH, CALLS, EXCHANGES, MINIMAL, OLD, SITE_TOKEN_PATH, SOON, TOKEN_PATH, at_once,
+    code_credentials, headline, host, kept, kept_env, login, paths, sf_login, within,
 };
 
 #[test]
@@ -133,6 +135,53 @@ fn every_request_has_a_deadline() {
 }
 
 #[test]
+fn every_exchange_ends_whatever_is_dripped_inside_its_framing() {
+    let requests: [(&str, Fails); 7] = [
+        ("get", |session| session.get::<Value>("x").is_err()),
+        ("post", |session| session.post::<Value>("x", &1).is_err()),
+        ("delete", |session| session.delete("x").is_err()),
+        ("query", |session| session.query::<Value>("SELECT Id FROM A").any(|record| record.is_err())),
+        ("run GET", |session| run_fails(&session, "GET")),
+        ("run POST", |session| run_fails(&session, "POST")),
+        ("revoke", |session| session.revoke().is_err()),
+    ];
+    for status in [200, 404] {
+        let drips = drips(status);
+        let cases = requests.iter().flat_map(|request| drips.iter().map(move |drip| (request, drip)));
+        at_once(cases, |(&(name, fails), (way, answer))| {
+            let org = Org::start();
+            org.always("/services/", answer.clone());
+            let session = kept(&org).timeout(SHORT);
+            // Sending, waiting and reading may take as long each, and a read is tried again.
+            assert!(within(3 * SHORT + SOON, move || fails(session)), "{name}: {way} with {status}");
+        });
+        let cases = EXCHANGES.iter().flat_map(|exchange| drips.iter().map(move |drip| (exchange, drip)));
+        at_once(cases, |(exchange, (way, answer))| {
+            let org = Org::start();
+            org.always(exchange.path, answer.clone());
+            fails_at(SHORT, (exchange.login)(&org));
+            assert_eq!(org.requests().len(), exchange.requests, "{}: {way} with {status}", exchange.name);
+        });
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: the binary has a timeout of its own"]
+fn commands_end_whatever_is_dripped_inside_the_framing() {
+    const COMMANDS: [[&str; 2]; 2] = [["get", "limits"], ["query", "SELECT Id FROM A"]];
+    let drips = [drips(200), drips(404)].concat();
+    let cases = COMMANDS.iter().flat_map(|args| drips.iter().map(move |drip| (args, drip)));
+    at_once(cases, |(args, (way, answer))| {
+        let org = Org::start();
+        org.always("/services/data/", answer.clone());
+        let env = kept_env(&org, OLD);
+        // Sending, waiting and reading may take two minutes each.
+        let run = within(Duration::from_secs(400), move || sf_login(&env, args));
+        assert_eq!(run.code, Some(1), "{args:?}: {way}: {}", run.stderr);
+    });
+}
+
+#[test]
 fn shortest_timeout_is_over_at_once() {
     let org = Org::start();
     org.always("/", Answer::stall());
@@ -171,6 +220,40 @@ impl Resolver for SlowNames {
         thread::sleep(*timeout.after);
         Err(ureq::Error::Timeout(timeout.reason))
     }
+}
+
+type Fails = fn(Session) -> bool;
+
+/// A timeout for those who wait for drips.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// Bodies that never end, in all places where a byte now and then can stand, under this status.
+fn drips(status: u16) -> Vec<(&'static str, Answer)> {
+    let chunked = |body: String| Answer::new(status).header("Transfer-Encoding", "chunked").body(body);
+    let gzipped = |body: Vec<u8>| Answer::new(status).header("Content-Encoding", "gzip").body(body);
+    // A header whose name field goes on and on.
+    let endless_name = [&b"\x1f\x8b\x08\x08\0\0\0\0\0\xff"[..], &[b'x'; 4000]].concat();
+    let drips = [
+        ("bytes", Answer::new(status).body(" ".repeat(4000))),
+        ("bytes until the end", Answer::new(status).body(" ".repeat(4000)).by_close()),
+        ("chunks", chunked("1\r\n \r\n".repeat(1000))),
+        ("a chunk's size", chunked("0".repeat(4000))),
+        ("a chunk's extension", chunked(format!("1;{}", "x".repeat(4000)))),
+        ("chunks with extensions", chunked("1;a=b\r\n \r\n".repeat(400))),
+        ("a trailer", chunked(format!("0\r\nX-Trailer: {}", "x".repeat(4000)))),
+        ("trailers", chunked(format!("0\r\n{}", "X-A: b\r\n".repeat(500)))),
+        ("empty gzip members", gzipped(gzip(b"").repeat(200))),
+        ("empty gzip members in chunks", gzipped(gzip(b"").repeat(200)).chunked()),
+        ("a gzip member's name", gzipped(endless_name)),
+    ];
+    drips.map(|(way, answer)| (way, answer.drip(Duration::from_millis(100)))).to_vec()
+}
+
+/// Whether a request that has been sent by `run`, or the reading of its reply, fails.
+fn run_fails(session: &Session, method: &str) -> bool {
+    let uri = session.url("x").expect("a good path");
+    let request = http::Request::builder().method(method).uri(uri).body("").expect("a good request");
+    !session.run(request).is_ok_and(|mut reply| reply.body_mut().read_to_vec().is_ok())
 }
 
 /// The error of a login with this timeout, which comes soon.
