@@ -1,13 +1,13 @@
 //! `sf-login`: logs in to Salesforce and prints the access token, or what it gives access to.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde_json::value::RawValue;
-use sf_login::ureq::http::{Request, StatusCode};
+use sf_login::ureq::http::Request;
 use sf_login::{ErrorKind, Login, Session, Token};
 
 const HELP: &str = "\
@@ -18,6 +18,9 @@ usage: sf-login [--format token|json|env|dotenv|header] [--password-stdin]
        sf-login query SOQL     print records, one JSON object a line
        sf-login revoke         log out the token in SF_ACCESS_TOKEN
        sf-login --help | --version
+
+All but revoke log in, get and query only where SF_ACCESS_TOKEN is not set or
+has expired.
 
 formats
   token   the token alone (the default)
@@ -64,17 +67,17 @@ variables (an empty one is unset)
   SF_REDIRECT_URI      one of the app's callback URLs, for code_credentials
   SF_ACCESS_TOKEN      a token to use instead of logging in; goes with the next
   SF_ORG_INSTANCE_URL  the instance that SF_ACCESS_TOKEN is for
-  SF_ORG_API_VERSION   default v66.0
+  SF_ORG_API_VERSION   default 66.0
   SSL_CERT_FILE        PEM file of authorities that replace the built-in ones
   HTTPS_PROXY, ALL_PROXY, NO_PROXY
 
 exit codes
   0  done
-  1  not reached, broken off, an unexpected reply, or \"try later\" to the end
+  1  not reached, connection lost, an unexpected reply, or \"try later\" to the
+     end: the only one worth retrying
   2  usage or a setting
   3  login refused: do not repeat it, failed logins lock the user out
   4  request refused
-Only 1 is worth retrying.
 ";
 
 /// What the command line asks for.
@@ -108,13 +111,9 @@ impl std::fmt::Display for Usage {
 impl std::error::Error for Usage {}
 
 fn main() -> ExitCode {
-    let error = match parse().and_then(run) {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(error) => error,
-    };
-    if is_closed_pipe(&error) {
+    let Err(error) = parse().and_then(run) else {
         return ExitCode::SUCCESS;
-    }
+    };
     // A terminal that has gone away is no reason to panic.
     let _ = writeln!(io::stderr(), "sf-login: {error:#}");
     ExitCode::from(exit_code(&error))
@@ -123,9 +122,9 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::LogIn { format, password_stdin } => log_in(format, password_stdin),
-        Command::Get(path) => get(&path),
-        Command::Query(soql) => query(&soql),
-        Command::Revoke => Ok(kept_session()?.revoke()?),
+        Command::Get(path) => quiet_at_closed_pipe(get(&path)),
+        Command::Query(soql) => quiet_at_closed_pipe(query(&soql)),
+        Command::Revoke => revoke(),
         Command::Print(text) => print(text.as_bytes()),
     }
 }
@@ -133,7 +132,7 @@ fn run(command: Command) -> anyhow::Result<()> {
 fn log_in(format: Format, password_stdin: bool) -> anyhow::Result<()> {
     let login = if password_stdin { Login::from_env_with_password(password()?)? } else { Login::from_env()? };
     let token = login.token()?;
-    announce(&token, &login);
+    announce("", &token, &login);
     print(formatted(&token, format)?.as_bytes())
 }
 
@@ -151,43 +150,34 @@ fn formatted(token: &Token, format: Format) -> anyhow::Result<String> {
     })
 }
 
-/// How long the body of a resource may take: the library leaves this to its caller.
-const LONGEST_GET: Duration = Duration::from_secs(30 * 60);
-
 fn get(path: &str) -> anyhow::Result<()> {
-    let session = session()?;
+    let (session, token) = session()?;
     let request = Request::get(session.url(path)?).header("Accept", "*/*").body("")?;
-    let reply = session.run(request)?;
-    if reply.status() == StatusCode::NO_CONTENT {
-        return Ok(());
-    }
-    let deadline = Instant::now() + LONGEST_GET;
-    let mut body = reply.into_body().into_reader();
+    let mut body = session.run(request)?.into_body().into_reader();
     let mut out = io::stdout().lock();
     let mut buffer = vec![0; 64 * 1024];
     let mut last = b'\n';
     loop {
-        if Instant::now() > deadline {
-            bail!("the reply did not end within {} minutes", LONGEST_GET.as_secs() / 60);
-        }
-        let n = body.read(&mut buffer).context("the reply broke off")?;
+        let n = body.read(&mut buffer).context("the reply did not arrive whole")?;
         if n == 0 {
-            if out.is_terminal() && last != b'\n' {
-                // The prompt belongs on a line of its own.
-                out.write_all(b"\n").context(STDOUT)?;
-            }
-            announce_new_login(&session);
-            return out.flush().context(STDOUT);
+            break;
         }
         last = buffer[n - 1];
         out.write_all(&buffer[..n]).context(STDOUT)?;
     }
+    if out.is_terminal() && last != b'\n' {
+        // The prompt belongs on a line of its own.
+        out.write_all(b"\n").context(STDOUT)?;
+    }
+    out.flush().context(STDOUT)?;
+    announce_new_login(&session, &token);
+    Ok(())
 }
 
 fn query(soql: &str) -> anyhow::Result<()> {
-    let session = session()?;
+    let (session, token) = session()?;
     let mut records = session.query::<Box<RawValue>>(soql);
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
     // On the same terminal, the line must go before a record comes.
     let among_records = io::stdout().is_terminal();
     let mut progress = Progress { wanted: io::stderr().is_terminal(), given: 0, shown: false };
@@ -199,19 +189,26 @@ fn query(soql: &str) -> anyhow::Result<()> {
         }
         let Some(record) = records.next() else {
             progress.wipe();
-            announce_new_login(&session);
+            announce_new_login(&session, &token);
             return Ok(());
         };
         if among_records {
             progress.wipe();
         }
         // Line ends can only be white space in JSON; inside a string they are written \n.
-        for line in record?.get().split(['\r', '\n']) {
+        for line in record?.get().lines() {
             out.write_all(line.as_bytes()).context(STDOUT)?;
         }
         out.write_all(b"\n").context(STDOUT)?;
         progress.given += 1;
     }
+}
+
+fn revoke() -> anyhow::Result<()> {
+    if kept_token().is_none() {
+        bail!(Usage("SF_ACCESS_TOKEN is not set: write the token that is to be logged out".to_owned()));
+    }
+    Ok(Session::from_env()?.revoke()?)
 }
 
 /// `12,000 of 250,000 records`, on a terminal, while a page is waited for.
@@ -253,38 +250,32 @@ fn grouped(n: u64) -> String {
     groups.join(",")
 }
 
-/// The session of the environment; a login says who and where, on a terminal.
-fn session() -> anyhow::Result<Session> {
+/// The session of the environment and its first token; a login says who and where.
+fn session() -> anyhow::Result<(Session, Token)> {
     let session = Session::from_env()?;
-    let logged_in = env::var_os("SF_ACCESS_TOKEN").is_none_or(|token| token.is_empty());
-    if logged_in {
-        announce(&session.token(), &Login::from_env()?);
+    let token = session.token();
+    if kept_token().is_none() {
+        announce("", &token, &Login::from_env()?);
     }
-    Ok(session)
+    Ok((session, token))
 }
 
-fn announce(token: &Token, login: &Login) {
+fn kept_token() -> Option<OsString> {
+    env::var_os("SF_ACCESS_TOKEN").filter(|token| !token.is_empty())
+}
+
+/// Tells that the token with which it began had expired.
+fn announce_new_login(session: &Session, began_with: &Token) {
+    let token = session.token();
+    if let (true, Ok(login)) = (token.access_token() != began_with.access_token(), Login::from_env()) {
+        announce("the session had expired; ", &token, &login);
+    }
+}
+
+/// On a terminal only: who reads a file wants the results.
+fn announce(why: &str, token: &Token, login: &Login) {
     if io::stderr().is_terminal() {
-        let _ = writeln!(io::stderr(), "sf-login: logged in to {} ({login})", token.instance_url());
-    }
-}
-
-/// Tells, on a terminal, that the token in the environment was of no use any more.
-fn announce_new_login(session: &Session) {
-    let kept = env::var("SF_ACCESS_TOKEN").unwrap_or_default();
-    let replaced = !kept.is_empty() && kept != session.token().access_token();
-    if let (true, true, Ok(login)) = (replaced, io::stderr().is_terminal(), Login::from_env()) {
-        let instance = session.token().instance_url().to_owned();
-        let _ =
-            writeln!(io::stderr(), "sf-login: SF_ACCESS_TOKEN has lapsed; logged in to {instance} ({login})");
-    }
-}
-
-/// The session of the token in the environment: `revoke` must never log in.
-fn kept_session() -> anyhow::Result<Session> {
-    match env::var_os("SF_ACCESS_TOKEN") {
-        Some(token) if !token.is_empty() => Ok(Session::from_env()?),
-        _ => bail!(Usage("SF_ACCESS_TOKEN is not set: write the token that is to be logged out".to_owned())),
+        let _ = writeln!(io::stderr(), "sf-login: {why}logged in to {} ({login})", token.instance_url());
     }
 }
 
@@ -338,6 +329,7 @@ fn parse() -> anyhow::Result<Command> {
         return Ok(Command::Print(HELP.to_owned()));
     }
     match words[..] {
+        ["help", ..] => return Ok(Command::Print(HELP.to_owned())),
         ["-V" | "--version"] => {
             return Ok(Command::Print(concat!("sf-login ", env!("CARGO_PKG_VERSION"), "\n").to_owned()));
         }
@@ -374,15 +366,19 @@ fn parse() -> anyhow::Result<Command> {
             (option, _) if option.starts_with('-') => {
                 bail!(Usage(format!("no option {}", option.get(..2).unwrap_or("-"))))
             }
-            _ => bail!(Usage("no such command".to_owned())),
+            _ => bail!(Usage("no such command: there are get, query, revoke and help".to_owned())),
         }
     }
     Ok(Command::LogIn { format, password_stdin })
 }
 
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
-    error.to_string() == STDOUT && io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+/// Who reads no further has seen enough of a result; a token that nobody read is lost.
+fn quiet_at_closed_pipe(outcome: anyhow::Result<()>) -> anyhow::Result<()> {
+    let is_closed_pipe = |error: &anyhow::Error| {
+        let io = error.downcast_ref::<io::Error>();
+        error.to_string() == STDOUT && io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+    };
+    outcome.or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {

@@ -2,8 +2,8 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use fake_org::{
-    Answer, CLIENT_ID, CLIENT_SECRET, Org, Proxy, REDIRECT_URI, SITE_ID, SITE_PASSWORD, SITE_USER_ID,
-    SITE_USERNAME, Setup, USERNAME,
+    Answer, AuthorizeErrors, CLIENT_ID, CLIENT_SECRET, Org, Proxy, REDIRECT_URI, SITE_ID, SITE_PASSWORD,
+    SITE_USER_ID, SITE_USERNAME, Setup, USERNAME,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -299,11 +299,10 @@ fn code_credentials_are_refused_as_salesforce_does() {
         (&when(|org| org.expire_codes = true), "expired authorization code (invalid_grant", 2, 400),
     ];
     for (login, told, requests, redirect_status) in cases {
-        for in_redirect in [false, true] {
+        for (arrive, status) in [(AuthorizeErrors::Json, 400), (AuthorizeErrors::Callback, redirect_status)] {
             let org = Org::start();
-            org.setup(|org| org.errors_in_redirect = in_redirect);
+            org.setup(|org| org.authorize_errors = arrive);
             let error = login(&org).token().unwrap_err();
-            let status = if in_redirect { redirect_status } else { 400 };
             assert_eq!(headline(&error), format!("login refused: {told}, HTTP {status})"));
             assert_eq!(error.status(), Some(status), "{told}");
             assert_eq!(org.requests().len(), requests, "{told}");

@@ -1,0 +1,495 @@
+//! The table of hints: for each failure that is known, what to do next.
+//!
+//! A row is a condition and a sentence. What sf-login found out itself is told by [`Symptom`], [`Odd`] and
+//! [`Cause`]; only what the other side said is looked at as text, and only for words that are known. Words that
+//! nobody knows get no guess at a cause, but the way to it.
+
+use crate::wire::Cause;
+use crate::{Flow, Login};
+
+/// How many hints an error shows, so that a refusal and its hints stay on a screen of 80x24.
+pub(crate) const MOST: usize = 4;
+
+/// A failure, as the table looks at it.
+pub(crate) struct Case<'a> {
+    pub(crate) symptom: Symptom,
+    /// What the other side really said, in lower case, before anything of it is withheld: "`invalid_grant`:
+    /// authentication failure" (error code, colon, description, which may be empty), for a refused request one
+    /// such line for each error; an HTML page's title; text that is not JSON; the host of a redirect; the words
+    /// of the TLS library or of the operating system.
+    pub(crate) said: String,
+    /// The host that was asked, with its port when that is not https's own.
+    pub(crate) host: &'a str,
+    /// The login that failed; `None` where a request failed.
+    pub(crate) login: Option<&'a Login>,
+    /// Whether a failed request's session could log in again.
+    pub(crate) can_log_in: bool,
+    /// Whether the failed request was a write; a login is none.
+    pub(crate) is_write: bool,
+    /// Whether the settings came from the environment, so that hints name variables and not methods.
+    pub(crate) from_env: bool,
+}
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Symptom {
+    /// The token or authorize endpoint refused, with this HTTP status.
+    Refused(u16),
+    /// The API refused a request, with this HTTP status.
+    Api(u16),
+    /// The reply, with this HTTP status, is not what Salesforce documents.
+    Unexpected(u16, Odd),
+    /// No reply. `proxy` tells whether a proxy stood between.
+    NoReply { cause: Cause, proxy: bool },
+}
+
+/// What came instead of a documented reply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Odd {
+    Empty,
+    Html,
+    Text,
+    /// JSON of another shape than documented.
+    Json,
+    NotModified,
+    RedirectElsewhere,
+    /// A redirect within the host, or to nowhere.
+    Redirect,
+    /// Truncated or corrupted on its way.
+    Truncated,
+    TooLarge,
+    NotUtf8,
+    /// JSON that does not fit the caller's type.
+    Unfit,
+    /// `access_token` or `instance_url` is missing or unusable.
+    BadToken,
+    /// `sfdc_community_url` leads to another host.
+    CommunityElsewhere,
+    /// No code in the reply of the authorize endpoint.
+    NoCode,
+    /// A new login arrived at another instance, organization or user.
+    LoginElsewhere,
+    /// Pages of a query that repeat, never end or lead elsewhere.
+    Pages,
+    /// A subquery with more rows than the page holds.
+    Subquery,
+}
+
+/// When to say it, and what to say: one sentence of some 140 characters. Settings stand in braces, by their variable.
+type Hint = (fn(&Case<'_>) -> bool, &'static str);
+
+/// All hints. Those that hold are shown from the top, so the likely ones come first.
+#[rustfmt::skip]
+const HINTS: &[Hint] = &[
+    // Refused logins: guesses, where Salesforce names no cause.
+    (|c| c.no_cause() && c.is_password() && c.host.ends_with(".my.site.com"),
+     "the password flow does not serve users of Experience Cloud sites: use {SF_FLOW=code_credentials}"),
+    (|c| c.no_cause() && c.username().is_some_and(|name| !name.contains('@')),
+     "a username has the form of an e-mail address, and this one has no @: Setup > Users shows the usernames"),
+    (|c| c.no_cause() && c.is_password() && c.is_sandbox_user() == Some(true) && c.host == "login.salesforce.com",
+     "the username ends like a sandbox's: sandboxes log in at https://test.salesforce.com or at their My Domain ({SF_LOGIN_URL})"),
+    (|c| c.no_cause() && c.is_password() && c.is_sandbox_user() == Some(false) && c.at_sandbox(),
+     "a sandbox's usernames usually end with its name (ada@example.com.uat); production logs in elsewhere ({SF_LOGIN_URL})"),
+    (|c| c.no_cause() && c.security_token() == Sent::Twice,
+     "the password already ends with the security token, so it was sent twice: leave it out of one of the two"),
+    (|c| c.no_cause() && c.security_token() == Sent::Not || c.refused("security token required"),
+     "outside the org's trusted IP ranges a security token is needed ({SF_SECURITY_TOKEN}): Settings > Reset My Security Token mails one"),
+    (|c| c.no_cause() && c.security_token() == Sent::Once,
+     "the security token ({SF_SECURITY_TOKEN}) may be old, as each new password brings a new one, or unwanted from a trusted IP address"),
+    (|c| c.no_cause() && c.is_password(),
+     "the org may block this flow (Setup > OAuth and OpenID Connect Settings); External Client Apps lack it: try {SF_FLOW=client_credentials}"),
+    (|c| c.no_cause() && c.is_password() && c.at_generic_host(),
+     "the username or password may be wrong (Setup > Users), or the org takes logins at its My Domain only ({SF_LOGIN_URL})"),
+    (|c| c.no_cause() && c.is_password() && !c.at_generic_host() || c.refused("invalid password"),
+     "the password may be wrong, or the username be the user's e-mail address instead (Setup > Users shows the username)"),
+    (|c| c.no_cause() && c.is_code_credentials(),
+     "the username or password may be wrong, or the user no member of the site (Digital Experiences > the site > Members)"),
+    (|c| c.no_cause() && c.is_client_credentials() && c.at_generic_host() || c.refused("not supported on this domain"),
+     "this host does not serve the flow: set {SF_LOGIN_URL} to the org's My Domain, e.g. https://ACME.my.salesforce.com"),
+    (|c| c.no_cause() && c.is_client_credentials(),
+     "the app's Run As user may be inactive, frozen, or outside the IP ranges and hours of its profile (Setup > Users)"),
+
+    // Refused logins: causes by the description first, since one error code stands for several.
+    (|c| c.refused("expired access/refresh token"),
+     "this mostly means that the username is not known there: check it, and whether it is a sandbox's or production's ({SF_LOGIN_URL})"),
+    (|c| c.refused("ip restricted|login hours"),
+     "this IP address, or the hour, is outside what the user's profile (Login IP Ranges, Login Hours) or the app's IP Relaxation allows"),
+    (|c| c.refused("inactive user|inactive_user|user is inactive"),
+     "the user is deactivated or frozen: Setup > Users shows which, and undoes it"),
+    (|c| c.refused("approved this consumer|admin approved|invalid_app_access"),
+     "the user is not approved for the app: add a profile or permission set to the app's policies (App Manager or External Client App Manager)"),
+    (|c| c.refused("no client credentials user"),
+     "the app has no user to run as; a connected app has it in App Manager > the app > Manage > Edit Policies > Run As"),
+    (|c| c.refused("client credentials flow not enabled"),
+     "the flow is off for this app; a connected app has it in App Manager > the app > Edit > Enable Client Credentials Flow"),
+    (|c| c.refused("no client credentials user|client credentials flow not enabled"),
+     "an External Client App has two places: Settings > OAuth Settings > Flow Enablement, and Policies > OAuth Policies (flow, and Run As)"),
+    (|c| c.refused("end-user denied authorization") && c.is_client_credentials(),
+     "the app's Run As user is probably a portal (Experience Cloud) user, which this flow refuses: choose an internal user"),
+    (|c| c.refused("code credential flow not enabled"),
+     "allow Authorization Code and Credentials Flows twice: in Setup > OAuth and OpenID Connect Settings, and in the app's settings"),
+    (|c| c.refused("recaptcha"),
+     "the site wants reCAPTCHA for headless login, which no program can give: switch it off in the site's Login & Registration settings"),
+    (|c| c.refused("code challenge|code verifier") && c.is_code_credentials(),
+     "PKCE was sent but did not arrive whole: something between, e.g. a proxy, may have changed the request; log in without it"),
+    (|c| c.refused("expired authorization code|invalid authorization code"),
+     "the code expired, was used already, or is another app's or site's ({SF_CLIENT_ID}, {SF_LOGIN_URL}): log in again, once"),
+    (|c| c.refused("no valid scopes|invalid_scope"),
+     "give the app the scope \"Manage user data via APIs (api)\" in its OAuth settings; \"Full access (full)\" alone is not enough"),
+    (|c| c.refused("login rate exceeded|rate_limit_exceeded"),
+     "too many logins (3600 an hour and user): keep the token instead of logging in each time, and wait an hour"),
+    (|c| c.refused("app must be installed"),
+     "the app is not installed in this org: an administrator installs it in Setup > Connected Apps OAuth Usage"),
+    (|c| c.refused("app_not_found|not installed in this org"),
+     "the app is another org's, or a sandbox refresh removed it, or this is the wrong host ({SF_LOGIN_URL})"),
+    (|c| c.refused("oauth_app_blocked|blocked by admin"),
+     "an administrator has blocked the app: Setup > Connected Apps OAuth Usage > the app > Unblock"),
+    (|c| c.refused("oauth_approval_error_generic"),
+     "the app is not installed or not approved in this org (Setup > Connected Apps OAuth Usage), or its settings demand PKCE"),
+    (|c| c.unknown_key(),
+     "the consumer key ({SF_CLIENT_ID}) is not known there; a connected app's: App Manager > the app > View > Manage Consumer Details"),
+    (|c| c.wrong_secret() && c.login.is_some_and(|login| login.app.client_secret.is_some()),
+     "the consumer secret ({SF_CLIENT_SECRET}) is not the app's; a connected app's: App Manager > the app > View > Manage Consumer Details"),
+    (|c| c.wrong_secret() && c.login.is_some_and(|login| login.app.client_secret.is_none()),
+     "no consumer secret ({SF_CLIENT_SECRET}) was sent: add it, unless the app's \"Require Secret for Web Server Flow\" is switched off"),
+    (|c| c.unknown_key() || c.wrong_secret(),
+     "an External Client App's: External Client App Manager > the app > Settings > OAuth Settings > Consumer Key and Secret"),
+    (|c| c.unknown_key() || c.no_cause(),
+     "an app made or changed less than about 10 minutes ago may not work yet: wait, and try once more"),
+    (|c| c.refused("unsupported_grant_type") && c.is_password(),
+     "the org or the app may no longer know the password flow: use client credentials ({SF_FLOW=client_credentials})"),
+    (|c| c.refused("unsupported_grant_type") && !c.is_password() || c.refused("must use http|https required") || c.bare("invalid_request"),
+     "the request may have been changed on its way, e.g. by a proxy that turns a POST into a GET: try without the proxy"),
+    (|c| c.refused("redirect_uri_mismatch"),
+     "the redirect URI ({SF_REDIRECT_URI}) must be one of the app's Callback URLs, character by character: compare it with the app's settings"),
+    (|c| c.refused("inactive_org|org is locked"),
+     "the org is locked, closed or expired: its administrator or Salesforce Support can tell"),
+    (|c| c.refused("retry your request|unknown_error|temporarily_unavailable|server_error") || c.api("retry your request|unable_to_lock_row"),
+     "Salesforce asks to try again later; the tries that the timeout allowed were not enough"),
+
+    // Refused requests.
+    (|c| c.api("not valid for use with the rest api"),
+     "a policy, no expiry: the user needs the permission \"API Enabled\", and the app the scope \"Manage user data via APIs (api)\""),
+    (|c| c.api("invalid_session_id") && !c.says("the rest api") && !c.can_log_in || c.got(&[Odd::Text]) && c.says("bad_oauth_token"),
+     "the token may have expired or be another org's: get a new one ({sf-login --format env}), or set what the session needs to log in"),
+    (|c| c.api("invalid_session_id") && (c.can_log_in || !c.says("session expired or invalid")),
+     "a policy may refuse the session, which no new login heals: IP Relaxation (of the app), API Access Control, Session Settings, High Assurance"),
+    (|c| c.api("expired_password"),
+     "the user's password has expired: a new one is set in a browser, which also mails a new security token"),
+    (|c| c.api("invalid_iss|url_not_reset|invalid_token|unsupported_token_type"),
+     "the token may be another host's: use the instance_url that came with it ({SF_ORG_INSTANCE_URL})"),
+    (|c| c.api("invalid_auth_header") && !c.says("invalid_iss"),
+     "the token is damaged, or something between, e.g. a proxy, changed the Authorization header: compare the token, try without the proxy"),
+    (|c| c.api("request_limit_exceeded"),
+     "the org's API requests for 24 hours, or those at one time, are used up: Setup > Company Information shows them"),
+    (|c| c.api("api_disabled_for_org|api_currently_disabled"),
+     "the org's edition has no API, or the user's profile or permission sets lack \"API Enabled\""),
+    (|c| c.api("malformed_query"),
+     "the SOQL has a mistake where the message points: write text with {single quotes}, and name the fields one by one (there is no *)"),
+    (|c| c.api("invalid_field|invalid_type:"),
+     "the field or object does not exist, is misspelt (custom ones end in __c), or this user may not see it or, in a write, set it"),
+    (|c| c.api("invalid_query_filter_operator"),
+     "the operator does not fit the field's type: LIKE is for text, INCLUDES and EXCLUDES are for multi-select picklists"),
+    (|c| c.api("query_timeout"),
+     "the query takes longer than Salesforce allows: filter by an indexed field, ask for less, or use Bulk API 2.0"),
+    (|c| c.api("invalid_query_locator"),
+     "the query's next page is no longer kept: run the query again, and read its pages without long pauses"),
+    (|c| c.api("malformed_id:"),
+     "an id has 15 or 18 letters and digits, and begins with its object's three, e.g. 001 for an Account"),
+    (|c| c.api("entity_is_deleted"),
+     "the record is in the recycle bin: restore it there, or read it with a query of deleted rows (queryAll)"),
+    (|c| c.api("insufficient_access"),
+     "the user lacks a right to this: see the object's and fields' permissions in the profile, and how the record is shared"),
+    (|c| c.api("not_found:") || c.login.is_none() && c.got(&[Odd::Html]) && c.says("no longer exists"),
+     "the path, API version or record does not exist, or is hidden from this user; a path without a leading / is below /services/data/vNN.N/"),
+    (|c| c.symptom == Symptom::Api(300),
+     "an external id should be unique: mark its field as unique, or ask for one of these records by its id"),
+    (|c| c.status() == 410,
+     "Salesforce no longer serves this API version: use 31.0 or later ({SF_ORG_API_VERSION})"),
+    (|c| matches!(c.status(), 414 | 431),
+     "the URL or the headers are too long: shorten the SOQL, e.g. by fewer ids in IN (...) and several queries"),
+
+    // Replies that are not what Salesforce documents.
+    (|c| c.status() == 429,
+     "too many requests in a short time: wait before the next one"),
+    (|c| c.got(&[Odd::Html]) && c.says("maintenance") || matches!(c.status(), 502..=504) && !c.refused(""),
+     "Salesforce, or a proxy before it, is unavailable or in maintenance: see https://status.salesforce.com, and try again later"),
+    (|c| c.status() == 420,
+     "there is no org at this host: a scratch org or sandbox may have expired, or not be ready yet"),
+    (|c| c.login.is_some() && c.got(&[Odd::Html]) && c.says("no longer exists"),
+     "the host has nothing at this path: check {SF_LOGIN_URL}, with the site's path if it has one"),
+    (|c| c.is_code_credentials() && c.got(&[Odd::Html]) && c.status() == 200 && !c.says("maintenance|no longer exists"),
+     "the site showed its login page, as it does where the flow is off (org, app, Login & Registration) or {SF_LOGIN_URL} lacks the site's path"),
+    (|c| c.reason_lost(),
+     "by its status the login was refused, though the reason did not arrive: see Setup > Login History before you try again"),
+    (|c| c.got(&[Odd::RedirectElsewhere]) && !c.to_callback() || c.got(&[Odd::CommunityElsewhere]),
+     "nothing secret is sent on to another host: if you trust the one above, set it ({SF_LOGIN_URL}, or {SF_ORG_INSTANCE_URL} of a kept token)"),
+    (|c| c.got(&[Odd::NoCode]) || c.got(&[Odd::RedirectElsewhere]) && c.to_callback(),
+     "see that the app has the Authorization Code and Credentials Flow, and exactly the redirect URI ({SF_REDIRECT_URI}) as a Callback URL"),
+    (|c| c.got(&[Odd::NotModified]),
+     "the request asked only for what has changed (If-Modified-Since, If-None-Match): leave that out to get the whole"),
+    (|c| c.got(&[Odd::TooLarge]) && c.login.is_none(),
+     "ask for less at a time: fewer fields, or {a smaller page}"),
+    (|c| c.got(&[Odd::Unfit]),
+     "compare what was asked for with the reply itself, as `sf-login get PATH` prints it; a field may be null or absent"),
+    (|c| c.got(&[Odd::LoginElsewhere]),
+     "the kept token and the login belong to different orgs or users: drop the token, or correct the login"),
+    (|c| c.got(&[Odd::Subquery]),
+     "a record has more child rows than one page holds: query the child object itself, and filter by its parent's id"),
+    (|c| c.is_write && (c.got(&[Odd::Truncated, Odd::NotUtf8]) || c.no_reply(&[Cause::ReplyTimeout, Cause::ConnectionLost])),
+     "the write may have been done or not: look before you repeat it"),
+    (|c| c.got(&[Odd::Truncated, Odd::NotUtf8, Odd::Pages]) && !c.is_write && !c.reason_lost(),
+     "the network, or a proxy, cut the reply or changed it: try again"),
+
+    // No reply.
+    (|c| c.no_reply(&[Cause::Proxy(401), Cause::Proxy(407)]),
+     "the proxy wants a name and password: HTTPS_PROXY=http://user:password@host:port, with @ : / % # ? in them as %40 %3A %2F %25 %23 %3F"),
+    (|c| c.no_reply(&[Cause::Proxy(403), Cause::Proxy(405)]),
+     "the proxy does not let this machine reach the host: ask whoever runs the proxy"),
+    (|c| c.unconnected() && c.through_proxy(),
+     "the proxy comes from HTTPS_PROXY or ALL_PROXY, or from the program's agent: check it, or put the host in NO_PROXY to go without"),
+    (|c| c.no_reply(&[Cause::NameNotFound]) && !c.through_proxy(),
+     "check the host for a typing error, then this machine's network and DNS; the org may also have renamed its My Domain"),
+    (|c| c.unconnected() && !c.no_reply(&[Cause::NameNotFound]) && !c.through_proxy(),
+     "the network may be down, or a firewall in the way: if this machine reaches the internet by a proxy, set HTTPS_PROXY"),
+    (|c| c.tls("expired|not valid yet|not yet valid"),
+     "compare `date -u` with the true time: if this machine's clock is right, whoever runs the server must renew the certificate"),
+    (|c| c.tls("not valid for name|mismatch|does not match"),
+     "who answered cannot prove to be this host: check the host for a typing error, and whether a proxy or network login stands between"),
+    (|c| c.unknown_issuer(),
+     "its authority is not trusted here, as a company proxy's is not: name it, in PEM, in SSL_CERT_FILE, or {trust}"),
+    (|c| c.unknown_issuer() && !c.says("self-signed|self signed"),
+     "or the server does not send its intermediate certificate: that one and its root may stand in SSL_CERT_FILE, in place of all others"),
+    (|c| c.tls("causedasendentity"),
+     "the certificate is self-signed as an authority's own, which no SSL_CERT_FILE makes acceptable: the server needs one issued by an authority"),
+    (|c| c.tls("badsignature|signature failure"),
+     "the signature does not fit the authority that is trusted here (an older one in SSL_CERT_FILE?), or a key is shorter than 2048 bits"),
+    (|c| c.tls("unsupportedsignaturealgorithm|too weak|unsupportedcertversion"),
+     "the certificate is of an outdated kind (SHA-1, a short key, X.509 version 1): whoever runs the server or proxy must renew it"),
+    (|c| c.tls("no ca certificates were loaded"),
+     "this system has no root certificates: install them (the package ca-certificates), or set SSL_CERT_FILE to a PEM file with them"),
+    (|c| c.no_reply(&[Cause::NotHttp]) || c.tls("invalidcontenttype|wrong version number|packet length too long|http request"),
+     "what answers at this port does not speak https, but plain HTTP or something else: check the host and the port"),
+    (|c| c.no_reply(&[Cause::ReplyTimeout]),
+     "the host was reached, but did not answer in time: try again {later}"),
+    (|c| c.no_reply(&[Cause::ConnectionLost]),
+     "the network, a firewall, a proxy or the server ended the connection: try again later"),
+];
+
+/// What is said where no row above holds: the failure is one that nobody knows.
+#[rustfmt::skip]
+const OTHERWISE: &[Hint] = &[
+    (|c| c.refused(""),
+     "sf-login does not know this error: search Salesforce's help for its exact words, or ask the org's administrator"),
+    // What a 400 says of the request is advice enough.
+    (|c| c.api("") && c.status() != 400,
+     "sf-login does not know this error: Salesforce's REST API Developer Guide has a page \"Status Codes and Error Responses\""),
+    (|c| matches!(c.symptom, Symptom::Unexpected(..)),
+     "this is no answer of Salesforce's API: is the host one, e.g. https://ACME.my.salesforce.com, and no proxy or network login between?"),
+    (|c| matches!(c.symptom, Symptom::NoReply { cause: Cause::Proxy(_), .. }),
+     "the proxy cannot reach the host, or is in trouble: check the host for a typing error, then ask whoever runs the proxy"),
+    (|c| c.no_reply(&[Cause::Certificate]),
+     "the certificate was not accepted: show these words to whoever runs the server, or the proxy if there is one"),
+    (|c| c.no_reply(&[Cause::Tls]),
+     "TLS was not agreed on: a firewall or proxy may stand between, the port not be https's, or the server speak only TLS before 1.2"),
+    (|c| c.no_reply(&[Cause::Other]),
+     "try again later; if it stays so, look at this machine's network, and at the proxy if there is one"),
+];
+
+/// Said of every refused login.
+const LOGIN_HISTORY: &str = "before you try again, look for this login in Setup > Login History: \
+                             its Status names the cause (README has a table of them)";
+
+/// What the words in braces are in a program; where the settings come from the environment, they stand as they are.
+const IN_A_PROGRAM: &[(&str, &str)] = &[
+    ("SF_CLIENT_ID", "App::new"),
+    ("SF_CLIENT_SECRET", "App::new"),
+    ("SF_SECURITY_TOKEN", "Login::security_token"),
+    ("SF_LOGIN_URL", "Login::login_url"),
+    ("SF_REDIRECT_URI", "App::code_credentials"),
+    ("SF_FLOW=client_credentials", "App::client_credentials"),
+    ("SF_FLOW=code_credentials", "App::code_credentials"),
+    ("SF_ORG_INSTANCE_URL", "Token::new"),
+    ("SF_ORG_API_VERSION", "Session::api_version"),
+    ("sf-login --format env", "Login::token"),
+    ("single quotes", "soql_quote"),
+    ("a smaller page", "a stream (Session::run)"),
+    ("later", "later, or allow more time (Login::timeout, Session::timeout)"),
+];
+
+/// What to do with an authority of one's own, beside `SSL_CERT_FILE`.
+const TRUST: &str = if cfg!(all(feature = "rustls", not(feature = "platform-verifier"))) {
+    "use the feature platform-verifier"
+} else {
+    "install it in this system's certificates"
+};
+
+/// The hints that fit, most likely first, at most four.
+pub(crate) fn hints(case: &Case<'_>) -> Vec<String> {
+    let holding = |table: &[Hint]| -> Vec<&str> {
+        table.iter().filter(|(when, _)| when(case)).map(|(_, say)| *say).collect()
+    };
+    let mut says = holding(HINTS);
+    if says.is_empty() {
+        says = holding(OTHERWISE);
+    }
+    if case.refused("") {
+        says.truncate(MOST - 1);
+        says.push(LOGIN_HISTORY);
+    }
+    says.truncate(MOST);
+    says.into_iter().map(|say| fill(say, case.from_env)).collect()
+}
+
+fn fill(say: &str, from_env: bool) -> String {
+    IN_A_PROGRAM.iter().fold(say.replace("{trust}", TRUST), |say, (here, there)| {
+        say.replace(&format!("{{{here}}}"), if from_env { here } else { there })
+    })
+}
+
+/// Whether a security token was sent: never in other flows than the password flow.
+#[derive(PartialEq, Eq)]
+enum Sent {
+    Not,
+    Once,
+    /// At the password's end as well.
+    Twice,
+    OtherFlow,
+}
+
+/// What the table asks. Words are parted by `|`, and one of them must have been said.
+impl Case<'_> {
+    fn says(&self, words: &str) -> bool {
+        words.split('|').any(|words| self.said.contains(words))
+    }
+
+    fn refused(&self, words: &str) -> bool {
+        matches!(self.symptom, Symptom::Refused(_)) && self.says(words)
+    }
+
+    fn api(&self, words: &str) -> bool {
+        matches!(self.symptom, Symptom::Api(_)) && self.says(words)
+    }
+
+    fn tls(&self, words: &str) -> bool {
+        self.no_reply(&[Cause::Certificate, Cause::Tls]) && self.says(words)
+    }
+
+    fn got(&self, odds: &[Odd]) -> bool {
+        matches!(self.symptom, Symptom::Unexpected(_, odd) if odds.contains(&odd))
+    }
+
+    fn no_reply(&self, causes: &[Cause]) -> bool {
+        matches!(self.symptom, Symptom::NoReply { cause, .. } if causes.contains(&cause))
+    }
+
+    fn status(&self) -> u16 {
+        match self.symptom {
+            Symptom::Refused(status) | Symptom::Api(status) | Symptom::Unexpected(status, _) => status,
+            Symptom::NoReply { .. } => 0,
+        }
+    }
+
+    /// A refusal with this error code, whose description says no more than the code.
+    fn bare(&self, code: &str) -> bool {
+        let (said, description) = self.said.split_once(':').unwrap_or((&self.said, ""));
+        let description = description.trim();
+        let empty = matches!(description, "" | "authentication failure");
+        self.refused("") && said == code && (empty || description.replace(' ', "_") == code)
+    }
+
+    /// The answer to nearly every login that Salesforce does not take.
+    fn no_cause(&self) -> bool {
+        self.bare("invalid_grant")
+    }
+
+    fn unknown_key(&self) -> bool {
+        self.bare("invalid_client_id") || self.refused("client identifier invalid")
+    }
+
+    fn wrong_secret(&self) -> bool {
+        self.bare("invalid_client") || self.refused("invalid client credentials")
+    }
+
+    /// A refusal by its status, whose words were lost.
+    fn reason_lost(&self) -> bool {
+        let lost = self.got(&[Odd::Truncated, Odd::Empty, Odd::TooLarge, Odd::NotUtf8]);
+        self.login.is_some() && lost && matches!(self.status(), 400 | 401 | 403)
+    }
+
+    fn unknown_issuer(&self) -> bool {
+        self.tls("unknownissuer|unable to get local issuer|unable to get issuer|unable to verify the first")
+            || self.tls("self-signed|self signed|not trusted")
+    }
+
+    /// Nobody was reached: the proxy, or without one the host.
+    fn unconnected(&self) -> bool {
+        use Cause::{ConnectTimeout, ConnectionRefused, NameNotFound, NameTimeout, Unreachable};
+        self.no_reply(&[NameNotFound, NameTimeout, ConnectTimeout, ConnectionRefused, Unreachable])
+    }
+
+    fn through_proxy(&self) -> bool {
+        matches!(self.symptom, Symptom::NoReply { proxy: true, .. })
+    }
+
+    /// A redirect to the callback's host, but not to the callback.
+    fn to_callback(&self) -> bool {
+        matches!(self.flow(), Some(Flow::CodeCredentials { redirect_uri, .. })
+            if redirect_uri.split('/').nth(2) == Some(&self.said))
+    }
+
+    fn flow(&self) -> Option<&Flow> {
+        self.login.map(|login| &login.flow)
+    }
+
+    fn is_password(&self) -> bool {
+        matches!(self.flow(), Some(Flow::Password { .. }))
+    }
+
+    fn is_client_credentials(&self) -> bool {
+        matches!(self.flow(), Some(Flow::ClientCredentials))
+    }
+
+    fn is_code_credentials(&self) -> bool {
+        matches!(self.flow(), Some(Flow::CodeCredentials { .. }))
+    }
+
+    fn username(&self) -> Option<&str> {
+        match self.flow()? {
+            Flow::Password { username, .. } | Flow::CodeCredentials { username, .. } => Some(username),
+            Flow::ClientCredentials => None,
+        }
+    }
+
+    fn security_token(&self) -> Sent {
+        match self.flow() {
+            Some(Flow::Password { security_token, .. }) if security_token.is_empty() => Sent::Not,
+            Some(Flow::Password { password, security_token, .. }) if password.ends_with(security_token) => {
+                Sent::Twice
+            }
+            Some(Flow::Password { .. }) => Sent::Once,
+            _ => Sent::OtherFlow,
+        }
+    }
+
+    fn at_generic_host(&self) -> bool {
+        matches!(self.host, "login.salesforce.com" | "test.salesforce.com")
+    }
+
+    fn at_sandbox(&self) -> bool {
+        self.host == "test.salesforce.com" || self.host.ends_with(".sandbox.my.salesforce.com")
+    }
+
+    /// `ada@example.com.uat`: whether the domain goes on after its top-level domain, as far as can be told.
+    fn is_sandbox_user(&self) -> Option<bool> {
+        const TOP: [&str; 9] = ["com", "org", "net", "edu", "gov", "mil", "int", "info", "biz"];
+        // Two letters may be a country's.
+        let is_top = |label: &str| label.len() == 2 || TOP.contains(&label);
+        let (_, domain) = self.username()?.rsplit_once('@')?;
+        let domain = domain.to_lowercase();
+        match domain.split('.').collect::<Vec<_>>()[..] {
+            [_, .., top, last] if is_top(top) => (!is_top(last)).then_some(true),
+            _ => Some(false),
+        }
+    }
+}
