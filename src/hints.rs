@@ -4,11 +4,13 @@
 //! [`Cause`]; only what the other side said is looked at as text, and only for words that are known. Words that
 //! nobody knows get no guess at a cause, but the way to it.
 
+use ureq::http::Method;
+
 use crate::wire::Cause;
-use crate::{Flow, Login};
+use crate::{Flow, Login, Renewal, Tried};
 
 /// How many hints an error shows, so that a refusal and its hints stay on a screen of 80x24.
-pub(crate) const MOST: usize = 4;
+const MOST: usize = 4;
 
 /// A failure, as the table looks at it.
 pub(crate) struct Case<'a> {
@@ -20,14 +22,7 @@ pub(crate) struct Case<'a> {
     pub(crate) said: String,
     /// The host that was asked, with its port when that is not https's own.
     pub(crate) host: &'a str,
-    /// The login that failed; `None` where a request failed.
-    pub(crate) login: Option<&'a Login>,
-    /// Whether a failed request's session could log in again.
-    pub(crate) can_log_in: bool,
-    /// Whether the failed request was a write; a login is none.
-    pub(crate) is_write: bool,
-    /// Whether the settings came from the environment, so that hints name variables and not methods.
-    pub(crate) from_env: bool,
+    pub(crate) tried: Tried<'a>,
 }
 
 /// What kind of failure it is.
@@ -148,9 +143,9 @@ const HINTS: &[Hint] = &[
      "the app is not installed or not approved in this org (Setup > Connected Apps OAuth Usage), or its settings demand PKCE"),
     (|c| c.unknown_key(),
      "the consumer key ({SF_CLIENT_ID}) is not known there; a connected app's: App Manager > the app > View > Manage Consumer Details"),
-    (|c| c.wrong_secret() && c.login.is_some_and(|login| login.app.client_secret.is_some()),
+    (|c| c.wrong_secret() && c.login().is_some_and(|login| login.app.client_secret.is_some()),
      "the consumer secret ({SF_CLIENT_SECRET}) is not the app's; a connected app's: App Manager > the app > View > Manage Consumer Details"),
-    (|c| c.wrong_secret() && c.login.is_some_and(|login| login.app.client_secret.is_none()),
+    (|c| c.wrong_secret() && c.login().is_some_and(|login| login.app.client_secret.is_none()),
      "no consumer secret ({SF_CLIENT_SECRET}) was sent: add it, unless the app's \"Require Secret for Web Server Flow\" is switched off"),
     (|c| c.unknown_key() || c.wrong_secret(),
      "an External Client App's: External Client App Manager > the app > Settings > OAuth Settings > Consumer Key and Secret"),
@@ -170,9 +165,9 @@ const HINTS: &[Hint] = &[
     // Refused requests.
     (|c| c.api("not valid for use with the rest api"),
      "a policy, no expiry: the user needs the permission \"API Enabled\", and the app the scope \"Manage user data via APIs (api)\""),
-    (|c| c.api("invalid_session_id") && !c.says("the rest api") && !c.can_log_in || c.got(&[Odd::Text]) && c.says("bad_oauth_token"),
+    (|c| c.api("invalid_session_id") && !c.says("the rest api") && !c.can_log_in() || c.got(&[Odd::Text]) && c.says("bad_oauth_token"),
      "the token may have expired or be another org's: get a new one ({sf-login --format env}), or set what the session needs to log in"),
-    (|c| c.api("invalid_session_id") && (c.can_log_in || !c.says("session expired or invalid")),
+    (|c| c.api("invalid_session_id") && (c.can_log_in() || !c.says("session expired or invalid")),
      "a policy may refuse the session, which no new login heals: IP Relaxation (of the app), API Access Control, Session Settings, High Assurance"),
     (|c| c.api("expired_password"),
      "the user's password has expired: a new one is set in a browser, which also mails a new security token"),
@@ -200,7 +195,7 @@ const HINTS: &[Hint] = &[
      "the record is in the recycle bin: restore it there, or read it with a query of deleted rows (queryAll)"),
     (|c| c.api("insufficient_access"),
      "the user lacks a right to this: see the object's and fields' permissions in the profile, and how the record is shared"),
-    (|c| c.api("not_found:") || c.login.is_none() && c.got(&[Odd::Html]) && c.says("no longer exists"),
+    (|c| c.api("not_found:") || c.login().is_none() && c.got(&[Odd::Html]) && c.says("no longer exists"),
      "the path, API version or record does not exist, or is hidden from this user; a path without a leading / is below /services/data/vNN.N/"),
     (|c| c.symptom == Symptom::Api(300),
      "an external id should be unique: mark its field as unique, or ask for one of these records by its id"),
@@ -216,7 +211,7 @@ const HINTS: &[Hint] = &[
      "Salesforce, or a proxy before it, is unavailable or in maintenance: see https://status.salesforce.com, and try again later"),
     (|c| c.status() == 420,
      "there is no org at this host: a scratch org or sandbox may have expired, or not be ready yet"),
-    (|c| c.login.is_some() && c.got(&[Odd::Html]) && c.says("no longer exists"),
+    (|c| c.login().is_some() && c.got(&[Odd::Html]) && c.says("no longer exists"),
      "the host has nothing at this path: check {SF_LOGIN_URL}, with the site's path if it has one"),
     (|c| c.is_code_credentials() && c.got(&[Odd::Html]) && c.status() == 200 && !c.says("maintenance|no longer exists"),
      "the site showed its login page, as it does where the flow is off (org, app, Login & Registration) or {SF_LOGIN_URL} lacks the site's path"),
@@ -228,7 +223,7 @@ const HINTS: &[Hint] = &[
      "see that the app has the Authorization Code and Credentials Flow, and exactly the redirect URI ({SF_REDIRECT_URI}) as a Callback URL"),
     (|c| c.got(&[Odd::NotModified]),
      "the request asked only for what has changed (If-Modified-Since, If-None-Match): leave that out to get the whole"),
-    (|c| c.got(&[Odd::TooLarge]) && c.login.is_none(),
+    (|c| c.got(&[Odd::TooLarge]) && c.login().is_none(),
      "ask for less at a time: fewer fields, or {a smaller page}"),
     (|c| c.got(&[Odd::Unfit]),
      "compare what was asked for with the reply itself, as `sf-login get PATH` prints it; a field may be null or absent"),
@@ -236,9 +231,9 @@ const HINTS: &[Hint] = &[
      "the kept token and the login belong to different orgs or users: drop the token, or correct the login"),
     (|c| c.got(&[Odd::Subquery]),
      "a record has more child rows than one page holds: query the child object itself, and filter by its parent's id"),
-    (|c| c.is_write && (c.got(&[Odd::Truncated, Odd::NotUtf8]) || c.no_reply(&[Cause::ReplyTimeout, Cause::ConnectionLost])),
+    (|c| c.is_write() && (c.got(&[Odd::Truncated, Odd::NotUtf8]) || c.no_reply(&[Cause::ReplyTimeout, Cause::ConnectionLost])),
      "the write may have been done or not: look before you repeat it"),
-    (|c| c.got(&[Odd::Truncated, Odd::NotUtf8, Odd::Pages]) && !c.is_write && !c.reason_lost(),
+    (|c| c.got(&[Odd::Truncated, Odd::NotUtf8, Odd::Pages]) && !c.is_write() && !c.reason_lost(),
      "the network, or a proxy, cut the reply or changed it: try again"),
 
     // No reply.
@@ -337,8 +332,14 @@ pub(crate) fn hints(case: &Case<'_>) -> Vec<String> {
         says.truncate(MOST - 1);
         says.push(LOGIN_HISTORY);
     }
-    says.truncate(MOST);
-    says.into_iter().map(|say| fill(say, case.from_env)).collect()
+    let mut hints: Vec<String> = says.into_iter().map(|say| fill(say, case.names_variables())).collect();
+    if let Tried::Request { shared, .. } = case.tried {
+        if let (Renewal::Unusable(why), Symptom::Api(401)) = (&shared.renewal, case.symptom) {
+            hints.insert(0, format!("no new login was possible: {why}"));
+        }
+    }
+    hints.truncate(MOST);
+    hints
 }
 
 fn fill(say: &str, from_env: bool) -> String {
@@ -414,7 +415,7 @@ impl Case<'_> {
     /// A refusal by its status, whose words were lost.
     fn reason_lost(&self) -> bool {
         let lost = self.got(&[Odd::Truncated, Odd::Empty, Odd::TooLarge, Odd::NotUtf8]);
-        self.login.is_some() && lost && matches!(self.status(), 400 | 401 | 403)
+        self.login().is_some() && lost && matches!(self.status(), 400 | 401 | 403)
     }
 
     fn unknown_issuer(&self) -> bool {
@@ -438,8 +439,34 @@ impl Case<'_> {
             if redirect_uri.split('/').nth(2) == Some(&self.said))
     }
 
+    fn login(&self) -> Option<&Login> {
+        match self.tried {
+            Tried::Login(login) => Some(login),
+            Tried::Request { .. } => None,
+        }
+    }
+
+    /// Whether a failed request's session could log in again.
+    fn can_log_in(&self) -> bool {
+        matches!(self.tried, Tried::Request { shared, .. } if matches!(shared.renewal, Renewal::Login(_)))
+    }
+
+    /// Whether the failed request was a write; a login is none.
+    fn is_write(&self) -> bool {
+        let reads = [Method::GET, Method::HEAD, Method::OPTIONS];
+        matches!(self.tried, Tried::Request { method, .. } if !reads.contains(method))
+    }
+
+    /// Whether the settings came from the environment, so that hints name variables and not methods.
+    fn names_variables(&self) -> bool {
+        match self.tried {
+            Tried::Login(login) => login.from_env,
+            Tried::Request { shared, .. } => shared.from_env,
+        }
+    }
+
     fn flow(&self) -> Option<&Flow> {
-        self.login.map(|login| &login.flow)
+        self.login().map(|login| &login.flow)
     }
 
     fn is_password(&self) -> bool {
@@ -455,10 +482,7 @@ impl Case<'_> {
     }
 
     fn username(&self) -> Option<&str> {
-        match self.flow()? {
-            Flow::Password { username, .. } | Flow::CodeCredentials { username, .. } => Some(username),
-            Flow::ClientCredentials => None,
-        }
+        self.flow()?.username()
     }
 
     fn security_token(&self) -> Sent {

@@ -99,7 +99,7 @@ mod wire;
 
 use std::collections::HashSet;
 use std::marker::PhantomData;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -115,8 +115,9 @@ use ureq::http::{self, HeaderName, HeaderValue, Method, header};
 
 use hints::{Case, Odd, Symptom, hints};
 use wire::{
-    API_REPLY, BadSetting, BadUrl, Cause, Client, Deadline, Fault, JSON, Kind, NoReply, Reading, Reply,
-    Request, UNRESERVED, Url, form, is_absolute, is_url_char, read_form, secret_header, variable,
+    API_REPLY, BadSetting, BadUrl, Cause, Client, Deadline, Fault, JSON, Kind, Misfit, NoReply, Reading,
+    Reply, Request, UNRESERVED, Url, form, is_absolute, is_url_char, json_tokens, read_form, read_json,
+    secret_header, variable,
 };
 
 /// The HTTP client underneath, for [`Login::agent`] and [`Session::run`].
@@ -300,23 +301,6 @@ impl Flow {
         match self {
             Flow::Password { username, .. } | Flow::CodeCredentials { username, .. } => Some(username),
             Flow::ClientCredentials => None,
-        }
-    }
-
-    /// Its settings by name, and whether each is a secret.
-    fn settings(&self) -> Vec<(&'static str, &str, bool)> {
-        match self {
-            Flow::Password { username, password, security_token } => vec![
-                ("username", username, false),
-                ("password", password, true),
-                ("security_token", security_token, true),
-            ],
-            Flow::ClientCredentials => Vec::new(),
-            Flow::CodeCredentials { username, password, redirect_uri } => vec![
-                ("username", username, false),
-                ("password", password, true),
-                ("redirect_uri", redirect_uri, false),
-            ],
         }
     }
 }
@@ -510,11 +494,7 @@ impl Login {
 
     /// Checks all that can be checked without sending anything, and gives where the login goes.
     fn check(&self) -> Result<Url, Error> {
-        let app =
-            [("client_id", Some(&*self.app.client_id)), ("client_secret", self.app.client_secret.as_deref())];
-        let app = app.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        let settings = self.flow.settings();
-        for (name, value) in app.chain(settings.iter().map(|(name, value, _)| (*name, *value))) {
+        for (name, value, _) in self.settings() {
             if value.is_empty() && name != "security_token" {
                 return Err(self.setting(name, "is empty"));
             }
@@ -568,10 +548,30 @@ impl Login {
         }
     }
 
+    /// The settings that its flow uses: name, value, and whether it is a secret.
+    fn settings(&self) -> Vec<(&'static str, &str, bool)> {
+        let mut settings = vec![("client_id", &*self.app.client_id, false)];
+        settings.extend(self.app.client_secret.as_deref().map(|secret| ("client_secret", secret, true)));
+        match &self.flow {
+            Flow::Password { username, password, security_token } => settings.extend([
+                ("username", &**username, false),
+                ("password", password, true),
+                ("security_token", security_token, true),
+            ]),
+            Flow::ClientCredentials => {}
+            Flow::CodeCredentials { username, password, redirect_uri } => settings.extend([
+                ("username", &**username, false),
+                ("password", password, true),
+                ("redirect_uri", redirect_uri, false),
+            ]),
+        }
+        settings
+    }
+
     fn secrets(&self) -> Vec<String> {
-        let flow = self.flow.settings().into_iter().filter(|(.., is_secret)| *is_secret);
-        let flow = flow.map(|(_, value, _)| value.to_owned());
-        flow.chain(self.app.client_secret.clone()).filter(|secret| !secret.is_empty()).collect()
+        let secrets =
+            self.settings().into_iter().filter(|(_, value, is_secret)| *is_secret && !value.is_empty());
+        secrets.map(|(_, value, _)| value.to_owned()).collect()
     }
 
     /// Names the setting as the caller wrote it: `login_url`, or `SF_LOGIN_URL`.
@@ -772,14 +772,14 @@ impl Exchange<'_> {
 
     /// Sends a request of the login, and tells a refusal from all other replies.
     fn send(&self, request: Request<'_>) -> Result<Reply, Error> {
-        let request = Request { fault: login_fault, ..request };
+        let request = Request { fault: oauth_fault, ..request };
         let outcome = self.client.send(&request, self.deadline);
         let reply = outcome.map_err(|error| self.context().no_reply(&error))?;
         let Some(refusal) = Refusal::read(&reply).or_else(|| self.redirected_refusal(&reply)) else {
             return Ok(reply);
         };
         let mut context = self.context();
-        context.secrets.extend(refusal.token.clone());
+        context.secrets.extend(refusal.secrets.clone());
         let kind = ErrorKind::Refused {
             status: reply.status,
             error: context.show(&refusal.error),
@@ -817,22 +817,22 @@ impl Exchange<'_> {
 struct Refusal {
     error: String,
     description: String,
-    /// A token that came with it all the same.
-    token: Option<String>,
+    /// What came with it all the same: a token or a code.
+    secrets: Vec<String>,
 }
 
 impl Refusal {
     /// Finds a refusal in a reply's body, where it stands as JSON or as form text.
     fn read(reply: &Reply) -> Option<Refusal> {
-        let refusal = match serde_json::from_slice(&reply.body) {
-            Ok(Value::Object(fields)) => Refusal::of(&fields)?,
-            Ok(_) => return None,
+        match serde_json::from_slice(&reply.body) {
+            Ok(Value::Object(fields)) if reply.is_success() && fields.contains_key("access_token") => None,
+            Ok(Value::Object(fields)) => Refusal::of(&fields),
+            Ok(_) => None,
             Err(_) => {
                 let text = str::from_utf8(&reply.body).ok()?.trim();
-                Refusal::of(&fields_of(text)).filter(|_| text.starts_with("error"))?
+                Refusal::of(&fields_of(text)).filter(|_| text.starts_with("error"))
             }
-        };
-        (!reply.is_success() || refusal.token.is_none()).then_some(refusal)
+        }
     }
 
     fn of(fields: &Map<String, Value>) -> Option<Refusal> {
@@ -840,8 +840,11 @@ impl Refusal {
             let field = fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
             field.and_then(|(_, value)| value.as_str()).map(str::to_owned)
         };
-        let description = text("error_description").unwrap_or_default();
-        Some(Refusal { error: text("error")?, description, token: text("access_token") })
+        Some(Refusal {
+            error: text("error")?,
+            description: text("error_description").unwrap_or_default(),
+            secrets: ["access_token", "code"].into_iter().filter_map(text).collect(),
+        })
     }
 
     /// Whether it says nothing against the credentials.
@@ -858,7 +861,8 @@ impl Refusal {
     }
 }
 
-fn login_fault(reply: &Reply) -> Option<Fault> {
+/// What is wrong with a reply of an OAuth endpoint, as far as repeating goes.
+fn oauth_fault(reply: &Reply) -> Option<Fault> {
     Refusal::read(reply).map_or_else(|| reply.fault(), |refusal| refusal.fault(reply))
 }
 
@@ -1317,6 +1321,7 @@ impl Session {
         let body = form(&[("token", &token.access_token)]);
         // Revoking twice is revoking once.
         let request = Request::form(&self.shared.instance, REVOKE_PATH.to_owned(), &body, Kind::Read);
+        let request = Request { fault: oauth_fault, ..request };
         let outcome = client.send(&request, Deadline::after(self.timeout));
         let reply = outcome.map_err(|error| self.context(&request).no_reply(&error))?;
         let refusals = api_errors(&reply);
@@ -1397,7 +1402,7 @@ impl Session {
     fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&[u8]>) -> Result<T, Error> {
         let mut request = self.request(method, self.path(path)?, body);
         let reply = self.send(&mut request)?;
-        let read = || read_json(if reply.is_blank() { "null" } else { utf8(&reply)? });
+        let read = || read_json(if reply.is_blank() { "null" } else { reply.text()? });
         read().map_err(|misfit| self.context(&request).misfit(&reply, misfit))
     }
 
@@ -1431,8 +1436,10 @@ impl Session {
             request.headers.push((header::AUTHORIZATION, bearer));
             let outcome = client.send(request, deadline);
             let reply = outcome.map_err(|error| self.context(request).no_reply(&error))?;
-            if reply.is_success() {
+            if matches!(reply.status, 200..=299 | 400 | 402..=499) {
                 self.shared.accepted(&token);
+            }
+            if reply.is_success() {
                 return Ok(reply);
             }
             let refusals = api_errors(&reply);
@@ -1655,7 +1662,7 @@ impl<T: DeserializeOwned> Records<'_, T> {
         let broken =
             |odd, problem: &str| session.context(&request).unexpected(reply.status, odd, "", problem);
         let read = || {
-            let text = utf8(&reply)?;
+            let text = reply.text()?;
             Ok((text, read_json::<Page<T>>(text)?))
         };
         let (text, page) = read().map_err(|misfit| session.context(&request).misfit(&reply, misfit))?;
@@ -1801,101 +1808,6 @@ fn has_unfinished_subquery(page: &str) -> bool {
         (before, last) = (last, token);
     }
     false
-}
-
-/// The tokens of JSON, each with where it begins: punctuation, strings in their quotes, and all else.
-fn json_tokens(json: &str) -> impl Iterator<Item = (&str, usize)> {
-    let mut rest = json;
-    iter::from_fn(move || {
-        rest = rest.trim_start_matches([' ', '\t', '\r', '\n']);
-        let length = match rest.as_bytes().first()? {
-            b'{' | b'}' | b'[' | b']' | b':' | b',' => 1,
-            b'"' => {
-                let mut escaped = true; // The quote that begins it does not end it.
-                let end = rest.bytes().position(|b| {
-                    let ends = b == b'"' && !escaped;
-                    escaped = b == b'\\' && !escaped;
-                    ends
-                });
-                end.map_or(rest.len(), |end| end + 1)
-            }
-            _ => rest.find(['{', '}', '[', ']', ':', ',', '"', ' ', '\t', '\r', '\n']).unwrap_or(rest.len()),
-        };
-        let (token, after) = rest.split_at(length);
-        let begin = json.len() - rest.len();
-        rest = after;
-        Some((token, begin))
-    })
-}
-
-/// Why a reply cannot be read as what it was asked for.
-enum Misfit {
-    NotUtf8,
-    NotJson(String),
-    Unfit(String),
-}
-
-fn utf8(reply: &Reply) -> Result<&str, Misfit> {
-    str::from_utf8(&reply.body).map_err(|_| Misfit::NotUtf8)
-}
-
-/// Reads JSON, or tells where it does not fit and what was expected there, without quoting a value.
-fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Misfit> {
-    serde_json::from_str(text).map_err(|error| {
-        let at = format!("line {} column {}", error.line(), error.column());
-        if !error.is_data() {
-            return Misfit::NotJson(format!("not JSON at {at}"));
-        }
-        let place = place_in_json(text, error.line(), error.column());
-        let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
-        let words = error.to_string();
-        let words = words.rsplit_once(" at line ").map_or(&*words, |(words, _)| words);
-        // serde's own errors name a value, then what the type expects; what others hold is not known.
-        let expected = ["invalid type", "invalid value", "invalid length", "unknown variant"]
-            .iter()
-            .any(|begin| words.starts_with(begin))
-            .then(|| words.rsplit_once(", expected "))
-            .flatten();
-        Misfit::Unfit(match (words.strip_prefix("missing field "), expected) {
-            (Some(field), _) => format!("JSON without the field {field}{place} ({at})"),
-            (None, Some((_, expected))) => {
-                format!("JSON that does not fit the type asked for{place}, expected {expected} ({at})")
-            }
-            (None, None) => format!("JSON that does not fit the type asked for{place} ({at})"),
-        })
-    })
-}
-
-/// The path to a place in JSON, such as `records[3].Name`.
-fn place_in_json(json: &str, line: usize, column: usize) -> String {
-    let before: usize = json.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let end = before + column;
-    let mut path: Vec<String> = Vec::new();
-    let mut index: Vec<Option<usize>> = Vec::new();
-    let mut last = "";
-    for (token, begin) in json_tokens(json).take_while(|(_, begin)| *begin < end) {
-        match token {
-            "{" | "[" => {
-                path.push(if token == "[" { "[0]".to_owned() } else { String::new() });
-                index.push((token == "[").then_some(0));
-            }
-            "}" | "]" => drop((path.pop(), index.pop())),
-            ":" => {
-                if let Some(step) = path.last_mut() {
-                    *step = format!(".{}", last.trim_matches('"'));
-                }
-            }
-            "," if begin + 1 < end => {
-                if let (Some(step), Some(Some(n))) = (path.last_mut(), index.last_mut()) {
-                    *n += 1;
-                    *step = format!("[{n}]");
-                }
-            }
-            _ => {}
-        }
-        last = token;
-    }
-    path.concat().trim_start_matches('.').to_owned()
 }
 
 /// Writes `value` as a SOQL string, quotes included.
@@ -2166,60 +2078,41 @@ enum Tried<'a> {
     Request { method: &'a Method, path: &'a str, shared: &'a Shared },
 }
 
+impl fmt::Display for Tried<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Tried::Login(login) => login.fmt(f),
+            Tried::Request { method, path, shared } => {
+                let path = path.split('?').next().unwrap_or_default();
+                write!(f, "{method} {}, host {}", printable(path), shared.instance.authority)
+            }
+        }
+    }
+}
+
 impl Context<'_> {
     /// An error with its `tried:` line and its hints, which are chosen by what was really `said`.
     fn error(&self, kind: ErrorKind, symptom: Symptom, said: &str, fault: Option<Fault>) -> Error {
-        let said = said.to_lowercase();
-        let (case, tried, no_renewal) = match self.tried {
-            Tried::Login(login) => {
-                let login = Some(login);
-                let from_env = login.is_some_and(|login| login.from_env);
-                let case = Case {
-                    symptom,
-                    said,
-                    host: self.host,
-                    login,
-                    can_log_in: true,
-                    is_write: false,
-                    from_env,
-                };
-                (case, login.map(Login::to_string).unwrap_or_default(), None)
-            }
-            Tried::Request { method, path, shared } => {
-                let is_write = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-                let can_log_in = matches!(shared.renewal, Renewal::Login(_));
-                let from_env = shared.from_env;
-                let case =
-                    Case { symptom, said, host: self.host, login: None, can_log_in, is_write, from_env };
-                let path = path.split('?').next().unwrap_or_default();
-                let tried = format!("{method} {}, host {}", printable(path), self.host);
-                let no_renewal = match &shared.renewal {
-                    Renewal::Unusable(why) if symptom == Symptom::Api(401) => Some(why),
-                    _ => None,
-                };
-                (case, tried, no_renewal)
-            }
-        };
-        let mut hints = hints(&case);
-        if let Some(why) = no_renewal {
-            hints.insert(0, format!("no new login was possible, because {why}"));
-            hints.truncate(hints::MOST);
-        }
-        Error(Arc::new(Failure { kind, tried: Some(tried), hints, fault, lasting: false }))
+        let case = Case { symptom, said: said.to_lowercase(), host: self.host, tried: self.tried };
+        // By its status it is a refusal, though the reason got lost.
+        let lasting =
+            matches!((self.tried, symptom), (Tried::Login(_), Symptom::Unexpected(400 | 401 | 403, _)));
+        let fault = fault.filter(|_| !lasting);
+        let tried = Some(self.tried.to_string());
+        Error(Arc::new(Failure { kind, tried, hints: hints(&case), fault, lasting }))
     }
 
     fn no_reply(&self, error: &NoReply) -> Error {
         let words = printable(&error.words);
-        let is_refused = matches!(self.tried, Tried::Login(_)) && error.status.is_some_and(is_refusal);
-        let odd = match error.cause {
-            Cause::TooLarge => Odd::TooLarge,
-            _ => Odd::Truncated,
+        let odd = match (error.cause, self.tried, error.status) {
+            (Cause::TooLarge, _, _) => Some(Odd::TooLarge),
+            (Cause::ReplyTimeout, Tried::Login(_), Some(400 | 401 | 403)) => Some(Odd::Truncated),
+            (Cause::ReplyTimeout, _, _) => None,
+            (_, _, _) => Some(Odd::Truncated),
         };
-        if let (Some(status), true) = (error.status, is_refused || error.cause != Cause::ReplyTimeout) {
+        if let (Some(odd), Some(status)) = (odd, error.status) {
             let kind = ErrorKind::Unexpected { status, problem: words };
-            let error = self.error(kind, Symptom::Unexpected(status, odd), "", error.fault);
-            // The reason got lost, but it is a refusal.
-            return if is_refused { error.lasting() } else { error };
+            return self.error(kind, Symptom::Unexpected(status, odd), "", error.fault);
         }
         let kind = ErrorKind::Transport { host: self.host.to_owned(), cause: words };
         let symptom = Symptom::NoReply { cause: error.cause, proxy: error.proxy };
@@ -2234,7 +2127,7 @@ impl Context<'_> {
         let said: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.error_code, e.message)).collect();
         for error in &mut errors {
             error.error_code = self.show(&error.error_code);
-            error.message = self.show_lines(&error.message);
+            error.message = self.show_as(&error.message, lines);
             error.fields = error.fields.iter().map(|field| self.show(field)).collect();
         }
         let kind = ErrorKind::Api { status: reply.status, errors };
@@ -2249,7 +2142,7 @@ impl Context<'_> {
     /// A good reply that cannot be read as what it was asked for.
     fn misfit(&self, reply: &Reply, misfit: Misfit) -> Error {
         let (odd, problem) = match misfit {
-            _ if html_title(reply).is_some() => return self.instead_of_json(reply),
+            _ if reply.html_title().is_some() => return self.instead_of_json(reply),
             Misfit::NotUtf8 => (Odd::NotUtf8, "not UTF-8".to_owned()),
             Misfit::NotJson(problem) => (Odd::Text, problem),
             Misfit::Unfit(problem) => (Odd::Unfit, self.show(&problem)),
@@ -2277,7 +2170,7 @@ impl Context<'_> {
             }
         } else if reply.is_blank() {
             (Odd::Empty, String::new(), "empty".to_owned())
-        } else if let Some(title) = html_title(reply) {
+        } else if let Some(title) = reply.html_title() {
             let problem = match &*self.show(&title) {
                 "" => "an HTML page".to_owned(),
                 title => format!("an HTML page titled \"{title}\""),
@@ -2294,12 +2187,7 @@ impl Context<'_> {
             (Odd::Text, said, problem)
         };
         let kind = ErrorKind::Unexpected { status: reply.status, problem };
-        let error = self.error(kind, Symptom::Unexpected(reply.status, odd), &said, reply.fault());
-        match self.tried {
-            // The reason got lost, but it is a refusal.
-            Tried::Login(_) if is_refusal(reply.status) => error.lasting(),
-            _ => error,
-        }
+        self.error(kind, Symptom::Unexpected(reply.status, odd), &said, reply.fault())
     }
 
     /// The host to which a redirect leads, if that is another.
@@ -2314,30 +2202,21 @@ impl Context<'_> {
         (!host.eq_ignore_ascii_case(self.host)).then(|| host.to_owned())
     }
 
-    /// The other side's words on one line, unless they could give a secret away. A login host has just been told the
-    /// secrets, and may repeat them in any encoding; so of what it says, only plain words are shown.
+    /// The other side's words on one line, unless they could give a secret away.
     fn show(&self, said: &str) -> String {
-        let visible = one_line(said);
-        let is_shown = match self.tried {
-            Tried::Login(_) => {
-                is_plain(&visible) && !self.secrets.iter().any(|secret| shares_word(&visible, secret))
-            }
-            Tried::Request { .. } => true,
-        };
-        if is_shown && !self.secrets.iter().any(|secret| holds(&visible, secret)) {
-            capped(visible)
-        } else {
-            WITHHELD.to_owned()
-        }
+        self.show_as(said, printable)
     }
 
-    /// As `show`, but what the API sends as lines stays lines.
-    fn show_lines(&self, said: &str) -> String {
-        match self.show(said) {
-            withheld if withheld == WITHHELD => withheld,
-            shown if !said.trim().contains('\n') => shown,
-            _ => lines(said),
-        }
+    fn show_as(&self, said: &str, shape: fn(&str) -> String) -> String {
+        if self.may_show(&one_line(said)) { shape(said) } else { WITHHELD.to_owned() }
+    }
+
+    /// A login host has just been told the secrets, and may repeat them in any encoding; so of what it says, only plain
+    /// words are shown.
+    fn may_show(&self, said: &str) -> bool {
+        let is_login = matches!(self.tried, Tried::Login(_));
+        let gives_away = |secret: &String| holds(said, secret) || is_login && shares_word(said, secret);
+        (!is_login || is_plain(said)) && !self.secrets.iter().any(gives_away)
     }
 
     fn origin(&self, url: &Url) -> String {
@@ -2345,43 +2224,22 @@ impl Context<'_> {
         if host == url.authority { url.origin.clone() } else { host }
     }
 
-    /// A host's name, which may have some digits: an address, a port, `na139`.
+    /// A host, which may have a few digits, as `na139` has, and a port.
     fn host(&self, authority: &str) -> String {
         let is_port = |port: &str| port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit());
-        let host =
-            authority.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(authority, |(host, _)| host);
-        let is_ip =
-            host.parse::<Ipv4Addr>().is_ok() || host.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok();
-        let without_number = |label: &str| {
-            let name = label.trim_end_matches(|c: char| c.is_ascii_digit());
-            if label.len() - name.len() > 3 { label.to_owned() } else { name.to_owned() }
-        };
-        let name = host.split('.').map(without_number).collect::<Vec<_>>().join(".");
-        if is_ip || self.show(&name) == name { one_line(authority) } else { WITHHELD.to_owned() }
+        let (host, _) =
+            authority.rsplit_once(':').filter(|(_, port)| is_port(port)).unwrap_or((authority, ""));
+        let name = host.replace(|c: char| c.is_ascii_digit(), "");
+        let is_loopback = host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
+        if is_loopback || host.len() - name.len() <= 3 && self.may_show(&name) {
+            one_line(authority)
+        } else {
+            WITHHELD.to_owned()
+        }
     }
 }
 
 const WITHHELD: &str = "(withheld: it could hold a secret)";
-
-/// The statuses with which a login is refused, whether or not the reply's body says so.
-fn is_refusal(status: u16) -> bool {
-    matches!(status, 400 | 401 | 403)
-}
-
-/// The title of a reply that is an HTML page; empty where it has none.
-fn html_title(reply: &Reply) -> Option<String> {
-    let text = String::from_utf8_lossy(&reply.body);
-    let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
-    if !text.starts_with('<') || text.starts_with("<?xml") {
-        return None;
-    }
-    let lower = text.to_ascii_lowercase();
-    let title = lower.find("<title").and_then(|tag| {
-        let start = tag + lower[tag..].find('>')? + 1;
-        Some(&text[start..start + lower[start..].find("</title")?])
-    });
-    Some(title.unwrap_or_default().to_owned())
-}
 
 /// Whether all of `text` is plain words: ASCII letters in words of ordinary length, in capitals, in small letters or in
 /// capitals and then small letters, and a little punctuation. Hardly any encoding of a secret looks like that.
@@ -2438,6 +2296,10 @@ fn one_line(text: &str) -> String {
 /// As `printable`, but lines stay lines, and what stands below another thing stays below it.
 fn lines(text: &str) -> String {
     const MOST: usize = 10;
+    let text = text.trim_matches(['\r', '\n']);
+    if !text.contains('\n') {
+        return printable(text);
+    }
     let show = |c: char| if c.is_whitespace() { Some(' ') } else { is_visible(c).then_some(c) };
     let lines = text.lines().map(|line| line.chars().filter_map(show).collect::<String>());
     let lines = lines.map(|line| capped(line.trim_end().to_owned())).filter(|line| !line.is_empty());

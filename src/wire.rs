@@ -8,9 +8,10 @@ use std::io::{self, Read};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, fs, iter, str, thread};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde::de::DeserializeOwned;
 use ureq::http::{self, HeaderName, HeaderValue, Method, Response, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
@@ -343,6 +344,116 @@ impl Reply {
     pub(crate) fn is_blank(&self) -> bool {
         self.body.iter().all(u8::is_ascii_whitespace)
     }
+
+    pub(crate) fn text(&self) -> Result<&str, Misfit> {
+        str::from_utf8(&self.body).map_err(|_| Misfit::NotUtf8)
+    }
+
+    /// The title, where it is an HTML page; empty where that has none.
+    pub(crate) fn html_title(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.body);
+        let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+        if !text.starts_with('<') || text.starts_with("<?xml") {
+            return None;
+        }
+        let lower = text.to_ascii_lowercase();
+        let title = lower.find("<title").and_then(|tag| {
+            let start = tag + lower[tag..].find('>')? + 1;
+            Some(&text[start..start + lower[start..].find("</title")?])
+        });
+        Some(title.unwrap_or_default().to_owned())
+    }
+}
+
+/// The tokens of JSON, each with where it begins: punctuation, strings in their quotes, and all else.
+pub(crate) fn json_tokens(json: &str) -> impl Iterator<Item = (&str, usize)> {
+    let mut rest = json;
+    iter::from_fn(move || {
+        rest = rest.trim_start_matches([' ', '\t', '\r', '\n']);
+        let length = match rest.as_bytes().first()? {
+            b'{' | b'}' | b'[' | b']' | b':' | b',' => 1,
+            b'"' => {
+                let mut escaped = true; // The quote that begins it does not end it.
+                let end = rest.bytes().position(|b| {
+                    let ends = b == b'"' && !escaped;
+                    escaped = b == b'\\' && !escaped;
+                    ends
+                });
+                end.map_or(rest.len(), |end| end + 1)
+            }
+            _ => rest.find(['{', '}', '[', ']', ':', ',', '"', ' ', '\t', '\r', '\n']).unwrap_or(rest.len()),
+        };
+        let (token, after) = rest.split_at(length);
+        let begin = json.len() - rest.len();
+        rest = after;
+        Some((token, begin))
+    })
+}
+
+/// Why a reply cannot be read as what it was asked for.
+pub(crate) enum Misfit {
+    NotUtf8,
+    NotJson(String),
+    Unfit(String),
+}
+
+/// Reads JSON, or tells where it does not fit and what was expected there, without quoting a value.
+pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Misfit> {
+    serde_json::from_str(text).map_err(|error| {
+        let at = format!("line {} column {}", error.line(), error.column());
+        if !error.is_data() {
+            return Misfit::NotJson(format!("not JSON at {at}"));
+        }
+        let place = place_in_json(text, error.line(), error.column());
+        let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
+        let words = error.to_string();
+        let words = words.rsplit_once(" at line ").map_or(&*words, |(words, _)| words);
+        // serde's own errors name a value, then what the type expects; what others hold is not known.
+        let expected = ["invalid type", "invalid value", "invalid length", "unknown variant"]
+            .iter()
+            .any(|begin| words.starts_with(begin))
+            .then(|| words.rsplit_once(", expected "))
+            .flatten();
+        Misfit::Unfit(match (words.strip_prefix("missing field "), expected) {
+            (Some(field), _) => format!("JSON without the field {field}{place} ({at})"),
+            (None, Some((_, expected))) => {
+                format!("JSON that does not fit the type asked for{place}, expected {expected} ({at})")
+            }
+            (None, None) => format!("JSON that does not fit the type asked for{place} ({at})"),
+        })
+    })
+}
+
+/// The path to a place in JSON, such as `records[3].Name`.
+fn place_in_json(json: &str, line: usize, column: usize) -> String {
+    let before: usize = json.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let end = before + column;
+    let mut path: Vec<String> = Vec::new();
+    let mut index: Vec<Option<usize>> = Vec::new();
+    let mut last = "";
+    for (token, begin) in json_tokens(json).take_while(|(_, begin)| *begin < end) {
+        match token {
+            "{" | "[" => {
+                path.push(if token == "[" { "[0]".to_owned() } else { String::new() });
+                index.push((token == "[").then_some(0));
+            }
+            "}" | "]" => drop((path.pop(), index.pop())),
+            ":" => {
+                if let Some(step) = path.last_mut() {
+                    *step = format!(".{}", last.trim_matches('"'));
+                }
+            }
+            "," if begin + 1 < end => {
+                if let (Some(step), Some(Some(n))) = (path.last_mut(), index.last_mut()) {
+                    *n += 1;
+                    *step = format!("[{n}]");
+                }
+            }
+            _ => {}
+        }
+        last = token;
+    }
+    path.concat().trim_start_matches('.').to_owned()
 }
 
 /// Why there is no reply, or no whole one.
