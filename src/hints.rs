@@ -88,19 +88,15 @@ const HINTS: &[Hint] = &[
     (|c| c.no_cause() && c.security_token() == Sent::Twice,
      "the password already ends with the security token, so it was sent twice: leave it out of one of the two"),
     (|c| c.no_cause() && c.security_token() == Sent::Not || c.refused("security token required"),
-     "outside the org's trusted IP ranges a security token is needed ({SF_SECURITY_TOKEN}): Settings > Reset My Security Token mails one"),
+     "outside trusted IP ranges a security token is needed ({SF_SECURITY_TOKEN}): the user's Settings > Reset My Security Token mails one"),
     (|c| c.no_cause() && c.security_token() == Sent::Once,
      "the security token ({SF_SECURITY_TOKEN}) may be old, as each new password brings a new one, or unwanted from a trusted IP address"),
     (|c| c.no_cause() && c.is_password(),
-     "the org may block this flow (Setup > OAuth and OpenID Connect Settings); External Client Apps lack it: try {SF_FLOW=client_credentials}"),
-    (|c| c.no_cause() && c.is_password() && c.at_generic_host(),
-     "the username or password may be wrong (Setup > Users), or the org takes logins at its My Domain only ({SF_LOGIN_URL})"),
-    (|c| c.no_cause() && c.is_password() && !c.at_generic_host() || c.refused("invalid password"),
-     "the password may be wrong, or the username be the user's e-mail address instead (Setup > Users shows the username)"),
+     "the org may block this flow (Setup > OAuth and OpenID Connect Settings); External Client Apps never have it: try {SF_FLOW=client_credentials}"),
+    (|c| c.no_cause() && c.is_password() || c.refused("invalid password"),
+     "the password may be wrong, or the username (Setup > Users shows it), or the org takes logins at its own host only ({SF_LOGIN_URL})"),
     (|c| c.no_cause() && c.is_code_credentials(),
-     "the username or password may be wrong, or the user no member of the site (Digital Experiences > the site > Members)"),
-    (|c| c.no_cause() && c.is_client_credentials() && c.at_generic_host() || c.refused("not supported on this domain"),
-     "this host does not serve the flow: set {SF_LOGIN_URL} to the org's My Domain, e.g. https://ACME.my.salesforce.com"),
+     "the username or password may be wrong, or the user no member of the site (its Administration > Members)"),
     (|c| c.no_cause() && c.is_client_credentials(),
      "the app's Run As user may be inactive, frozen, or outside the IP ranges and hours of its profile (Setup > Users)"),
 
@@ -113,11 +109,11 @@ const HINTS: &[Hint] = &[
      "the user is deactivated or frozen: Setup > Users shows which, and undoes it"),
     (|c| c.refused("approved this consumer|admin approved|invalid_app_access"),
      "the user is not approved for the app: add a profile or permission set to the app's policies (App Manager or External Client App Manager)"),
-    (|c| c.refused("no client credentials user"),
-     "the app has no user to run as; a connected app has it in App Manager > the app > Manage > Edit Policies > Run As"),
-    (|c| c.refused("client credentials flow not enabled"),
-     "the flow is off for this app; a connected app has it in App Manager > the app > Edit > Enable Client Credentials Flow"),
-    (|c| c.refused("no client credentials user|client credentials flow not enabled"),
+    (|c| c.refused("not supported on this domain"),
+     "this host does not serve the flow: set {SF_LOGIN_URL} to the org's My Domain, e.g. https://ACME.my.salesforce.com"),
+    (|c| c.cannot_run_as(),
+     "a connected app has the flow in App Manager > the app > Edit, and its user in Manage > Edit Policies > Client Credentials Flow > Run As"),
+    (|c| c.cannot_run_as(),
      "an External Client App has two places: Settings > OAuth Settings > Flow Enablement, and Policies > OAuth Policies (flow, and Run As)"),
     (|c| c.refused("end-user denied authorization") && c.is_client_credentials(),
      "the app's Run As user is probably a portal (Experience Cloud) user, which this flow refuses: choose an internal user"),
@@ -142,43 +138,41 @@ const HINTS: &[Hint] = &[
     (|c| c.refused("oauth_approval_error_generic"),
      "the app is not installed or not approved in this org (Setup > Connected Apps OAuth Usage), or its settings demand PKCE"),
     (|c| c.unknown_key(),
-     "the consumer key ({SF_CLIENT_ID}) is not known there; a connected app's: App Manager > the app > View > Manage Consumer Details"),
-    (|c| c.wrong_secret() && c.login().is_some_and(|login| login.app.client_secret.is_some()),
-     "the consumer secret ({SF_CLIENT_SECRET}) is not the app's; a connected app's: App Manager > the app > View > Manage Consumer Details"),
-    (|c| c.wrong_secret() && c.login().is_some_and(|login| login.app.client_secret.is_none()),
+     "the consumer key ({SF_CLIENT_ID}) is not known there; a connected app has it in App Manager > the app > View > Manage Consumer Details"),
+    (|c| c.wrong_secret() && c.login.is_some_and(|login| login.app.client_secret.is_some()),
+     "the consumer secret ({SF_CLIENT_SECRET}) is not the app's; a connected app has it in App Manager > the app > View > Manage Consumer Details"),
+    (|c| c.wrong_secret() && c.login.is_some_and(|login| login.app.client_secret.is_none()),
      "no consumer secret ({SF_CLIENT_SECRET}) was sent: add it, unless the app's \"Require Secret for Web Server Flow\" is switched off"),
     (|c| c.unknown_key() || c.wrong_secret(),
-     "an External Client App's: External Client App Manager > the app > Settings > OAuth Settings > Consumer Key and Secret"),
+     "an External Client App has both in External Client App Manager > the app > Settings > OAuth Settings > Consumer Key and Secret"),
     (|c| c.unknown_key() || c.no_cause(),
      "an app made or changed less than about 10 minutes ago may not work yet: wait, and try once more"),
     (|c| c.refused("unsupported_grant_type") && c.is_password(),
      "the org or the app may no longer know the password flow: use client credentials ({SF_FLOW=client_credentials})"),
     (|c| c.refused("unsupported_grant_type") && !c.is_password() || c.refused("must use http|https required") || c.bare("invalid_request"),
      "the request may have been changed on its way, e.g. by a proxy that turns a POST into a GET: try without the proxy"),
-    (|c| c.refused("redirect_uri_mismatch"),
-     "the redirect URI ({SF_REDIRECT_URI}) must be one of the app's Callback URLs, character by character: compare it with the app's settings"),
+    (|c| c.refused("redirect_uri_mismatch") || c.got(&[Odd::NoCode]) || c.got(&[Odd::RedirectElsewhere]) && c.to_callback(),
+     "the app needs the Authorization Code and Credentials Flow, and as a Callback URL exactly the redirect URI ({SF_REDIRECT_URI})"),
     (|c| c.refused("inactive_org|org is locked"),
      "the org is locked, closed or expired: its administrator or Salesforce Support can tell"),
     (|c| c.refused("retry your request|unknown_error|temporarily_unavailable|server_error") || c.api("retry your request|unable_to_lock_row"),
-     "Salesforce asks to try again later; the tries that the timeout allowed were not enough"),
+     "Salesforce could not do it at that moment: try again later"),
 
     // Refused requests.
-    (|c| c.api("not valid for use with the rest api"),
-     "a policy, no expiry: the user needs the permission \"API Enabled\", and the app the scope \"Manage user data via APIs (api)\""),
-    (|c| c.api("invalid_session_id") && !c.says("the rest api") && !c.can_log_in() || c.got(&[Odd::Text]) && c.says("bad_oauth_token"),
-     "the token may have expired or be another org's: get a new one ({sf-login --format env}), or set what the session needs to log in"),
-    (|c| c.api("invalid_session_id") && (c.can_log_in() || !c.says("session expired or invalid")),
-     "a policy may refuse the session, which no new login heals: IP Relaxation (of the app), API Access Control, Session Settings, High Assurance"),
+    (|c| c.api("not valid for use with the rest api|api_disabled_for_org|api_currently_disabled"),
+     "the user needs the permission \"API Enabled\", the app the scope \"Manage user data via APIs (api)\", and the org an edition with the API"),
+    (|c| c.api("invalid_session_id") && !c.says("the rest api") && !c.can_log_in || c.got(&[Odd::Text]) && c.says("bad_oauth_token"),
+     "the token may have expired or be another org's: get a new one ({`sf-login --format env`}), or let the session log in ({SF_CLIENT_ID and so on})"),
+    (|c| c.api("invalid_session_id") && (c.can_log_in || !c.says("session expired or invalid")),
+     "a policy may refuse it, and no new login helps: see the app's IP Relaxation, API Access Control, Session Settings (IP lock, High Assurance)"),
     (|c| c.api("expired_password"),
      "the user's password has expired: a new one is set in a browser, which also mails a new security token"),
     (|c| c.api("invalid_iss|url_not_reset|invalid_token|unsupported_token_type"),
-     "the token may be another host's: use the instance_url that came with it ({SF_ORG_INSTANCE_URL})"),
+     "this host may not be the token's instance: use the instance_url that came with the token ({SF_ORG_INSTANCE_URL})"),
     (|c| c.api("invalid_auth_header") && !c.says("invalid_iss"),
      "the token is damaged, or something between, e.g. a proxy, changed the Authorization header: compare the token, try without the proxy"),
     (|c| c.api("request_limit_exceeded"),
      "the org's API requests for 24 hours, or those at one time, are used up: Setup > Company Information shows them"),
-    (|c| c.api("api_disabled_for_org|api_currently_disabled"),
-     "the org's edition has no API, or the user's profile or permission sets lack \"API Enabled\""),
     (|c| c.api("malformed_query"),
      "the SOQL has a mistake where the message points: write text with {single quotes}, and name the fields one by one (there is no *)"),
     (|c| c.api("invalid_field|invalid_type:"),
@@ -199,9 +193,9 @@ const HINTS: &[Hint] = &[
      "the path, API version or record does not exist, or is hidden from this user; a path without a leading / is below /services/data/vNN.N/"),
     (|c| c.symptom == Symptom::Api(300),
      "an external id should be unique: mark its field as unique, or ask for one of these records by its id"),
-    (|c| c.status() == 410,
+    (|c| c.status() == 410 && c.login.is_none(),
      "Salesforce no longer serves this API version: use 31.0 or later ({SF_ORG_API_VERSION})"),
-    (|c| matches!(c.status(), 414 | 431),
+    (|c| matches!(c.status(), 414 | 431) && c.login.is_none(),
      "the URL or the headers are too long: shorten the SOQL, e.g. by fewer ids in IN (...) and several queries"),
 
     // Replies that are not what Salesforce documents.
@@ -219,8 +213,6 @@ const HINTS: &[Hint] = &[
      "by its status the login was refused, though the reason did not arrive: see Setup > Login History before you try again"),
     (|c| c.got(&[Odd::RedirectElsewhere]) && !c.to_callback() || c.got(&[Odd::CommunityElsewhere]),
      "nothing secret is sent on to another host: if you trust the one above, set it ({SF_LOGIN_URL}, or {SF_ORG_INSTANCE_URL} of a kept token)"),
-    (|c| c.got(&[Odd::NoCode]) || c.got(&[Odd::RedirectElsewhere]) && c.to_callback(),
-     "see that the app has the Authorization Code and Credentials Flow, and exactly the redirect URI ({SF_REDIRECT_URI}) as a Callback URL"),
     (|c| c.got(&[Odd::NotModified]),
      "the request asked only for what has changed (If-Modified-Since, If-None-Match): leave that out to get the whole"),
     (|c| c.got(&[Odd::TooLarge]) && c.login().is_none(),
@@ -239,8 +231,6 @@ const HINTS: &[Hint] = &[
     // No reply.
     (|c| c.no_reply(&[Cause::Proxy(401), Cause::Proxy(407)]),
      "the proxy wants a name and password: HTTPS_PROXY=http://user:password@host:port, with @ : / % # ? in them as %40 %3A %2F %25 %23 %3F"),
-    (|c| c.no_reply(&[Cause::Proxy(403), Cause::Proxy(405)]),
-     "the proxy does not let this machine reach the host: ask whoever runs the proxy"),
     (|c| c.unconnected() && c.through_proxy(),
      "the proxy comes from HTTPS_PROXY or ALL_PROXY, or from the program's agent: check it, or put the host in NO_PROXY to go without"),
     (|c| c.no_reply(&[Cause::NameNotFound]) && !c.through_proxy(),
@@ -248,11 +238,11 @@ const HINTS: &[Hint] = &[
     (|c| c.unconnected() && !c.no_reply(&[Cause::NameNotFound]) && !c.through_proxy(),
      "the network may be down, or a firewall in the way: if this machine reaches the internet by a proxy, set HTTPS_PROXY"),
     (|c| c.tls("expired|not valid yet|not yet valid"),
-     "compare `date -u` with the true time: if this machine's clock is right, whoever runs the server must renew the certificate"),
+     "compare `date -u` with the true time: if this machine's clock is right, whoever runs the server must replace the certificate"),
     (|c| c.tls("not valid for name|mismatch|does not match"),
-     "who answered cannot prove to be this host: check the host for a typing error, and whether a proxy or network login stands between"),
+     "the server cannot prove that it is this host: check the host for a typing error, and whether a proxy or network login stands between"),
     (|c| c.unknown_issuer(),
-     "its authority is not trusted here, as a company proxy's is not: name it, in PEM, in SSL_CERT_FILE, or {trust}"),
+     "the certificate's authority is not trusted here (a company proxy's?): put it in SSL_CERT_FILE (PEM), or {trust}"),
     (|c| c.unknown_issuer() && !c.says("self-signed|self signed"),
      "or the server does not send its intermediate certificate: that one and its root may stand in SSL_CERT_FILE, in place of all others"),
     (|c| c.tls("causedasendentity"),
@@ -262,12 +252,12 @@ const HINTS: &[Hint] = &[
     (|c| c.tls("unsupportedsignaturealgorithm|too weak|unsupportedcertversion"),
      "the certificate is of an outdated kind (SHA-1, a short key, X.509 version 1): whoever runs the server or proxy must renew it"),
     (|c| c.tls("no ca certificates were loaded"),
-     "this system has no root certificates: install them (the package ca-certificates), or set SSL_CERT_FILE to a PEM file with them"),
+     "this system has no root certificates: install them (the package ca-certificates), or name them in SSL_CERT_FILE (PEM)"),
     (|c| c.no_reply(&[Cause::NotHttp]) || c.tls("invalidcontenttype|wrong version number|packet length too long|http request"),
      "what answers at this port does not speak https, but plain HTTP or something else: check the host and the port"),
-    (|c| c.no_reply(&[Cause::ReplyTimeout]),
+    (|c| c.no_reply(&[Cause::ReplyTimeout]) && !c.is_write,
      "the host was reached, but did not answer in time: try again {later}"),
-    (|c| c.no_reply(&[Cause::ConnectionLost]),
+    (|c| c.no_reply(&[Cause::ConnectionLost]) && !c.is_write,
      "the network, a firewall, a proxy or the server ended the connection: try again later"),
 ];
 
@@ -280,9 +270,9 @@ const OTHERWISE: &[Hint] = &[
     (|c| c.api("") && c.status() != 400,
      "sf-login does not know this error: Salesforce's REST API Developer Guide has a page \"Status Codes and Error Responses\""),
     (|c| matches!(c.symptom, Symptom::Unexpected(..)),
-     "this is no answer of Salesforce's API: is the host one, e.g. https://ACME.my.salesforce.com, and no proxy or network login between?"),
+     "this is no answer of Salesforce's API: check the host (like https://ACME.my.salesforce.com), and for a proxy or network login between"),
     (|c| matches!(c.symptom, Symptom::NoReply { cause: Cause::Proxy(_), .. }),
-     "the proxy cannot reach the host, or is in trouble: check the host for a typing error, then ask whoever runs the proxy"),
+     "the proxy does not let this machine reach the host, or cannot: check the host for a typing error, then ask whoever runs the proxy"),
     (|c| c.no_reply(&[Cause::Certificate]),
      "the certificate was not accepted: show these words to whoever runs the server, or the proxy if there is one"),
     (|c| c.no_reply(&[Cause::Tls]),
@@ -293,7 +283,7 @@ const OTHERWISE: &[Hint] = &[
 
 /// Said of every refused login.
 const LOGIN_HISTORY: &str = "before you try again, look for this login in Setup > Login History: \
-                             its Status names the cause (README has a table of them)";
+                             its Status names the cause, as the table in README explains";
 
 /// What the words in braces are in a program; where the settings come from the environment, they stand as they are.
 const IN_A_PROGRAM: &[(&str, &str)] = &[
@@ -306,7 +296,8 @@ const IN_A_PROGRAM: &[(&str, &str)] = &[
     ("SF_FLOW=code_credentials", "App::code_credentials"),
     ("SF_ORG_INSTANCE_URL", "Token::new"),
     ("SF_ORG_API_VERSION", "Session::api_version"),
-    ("sf-login --format env", "Login::token"),
+    ("`sf-login --format env`", "Login::token"),
+    ("SF_CLIENT_ID and so on", "Login::resume"),
     ("single quotes", "soql_quote"),
     ("a smaller page", "a stream (Session::run)"),
     ("later", "later, or allow more time (Login::timeout, Session::timeout)"),
@@ -316,7 +307,7 @@ const IN_A_PROGRAM: &[(&str, &str)] = &[
 const TRUST: &str = if cfg!(all(feature = "rustls", not(feature = "platform-verifier"))) {
     "use the feature platform-verifier"
 } else {
-    "install it in this system's certificates"
+    "install it in the system"
 };
 
 /// The hints that fit, most likely first, at most four.
@@ -412,6 +403,10 @@ impl Case<'_> {
         self.bare("invalid_client") || self.refused("invalid client credentials")
     }
 
+    fn cannot_run_as(&self) -> bool {
+        self.refused("no client credentials user|client credentials flow not enabled")
+    }
+
     /// A refusal by its status, whose words were lost.
     fn reason_lost(&self) -> bool {
         let lost = self.got(&[Odd::Truncated, Odd::Empty, Odd::TooLarge, Odd::NotUtf8]);
@@ -496,10 +491,6 @@ impl Case<'_> {
         }
     }
 
-    fn at_generic_host(&self) -> bool {
-        matches!(self.host, "login.salesforce.com" | "test.salesforce.com")
-    }
-
     fn at_sandbox(&self) -> bool {
         self.host == "test.salesforce.com" || self.host.ends_with(".sandbox.my.salesforce.com")
     }
@@ -515,5 +506,38 @@ impl Case<'_> {
             [_, .., top, last] if is_top(top) => (!is_top(last)).then_some(true),
             _ => Some(false),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sentences(from_env: bool) -> Vec<String> {
+        let rows = HINTS.iter().chain(OTHERWISE).map(|(_, say)| *say).chain([LOGIN_HISTORY]);
+        rows.map(|say| fill(say, from_env)).collect()
+    }
+
+    #[test]
+    fn every_hint_is_one_short_line_of_ascii() {
+        for hint in [sentences(true), sentences(false)].concat() {
+            let is_plain = hint.chars().all(|c| matches!(c, ' '..='~') && c != '{' && c != '}');
+            assert!(is_plain && !hint.ends_with('.') && !hint.contains("  ") && hint.len() <= 150, "{hint}");
+        }
+    }
+
+    #[test]
+    fn no_hint_names_a_rust_path_where_the_settings_come_from_the_environment() {
+        assert_eq!(sentences(true).into_iter().find(|hint| hint.contains("::")), None);
+    }
+
+    /// `hints.txt` is what the real client shows, which another test holds it to.
+    #[test]
+    fn every_hint_is_shown_in_a_scenario() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/hints.txt");
+        let texts = std::fs::read_to_string(path).expect("the scenarios of tests/it/hints.rs");
+        let shown = |hint: &String| texts.lines().any(|line| line.strip_prefix("hint: ") == Some(hint));
+        let unseen = sentences(false).into_iter().zip(sentences(true)).find(|(a, b)| !shown(a) && !shown(b));
+        assert_eq!(unseen, None);
     }
 }
