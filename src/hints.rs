@@ -10,7 +10,7 @@ use crate::wire::Cause;
 use crate::{Flow, Login, Renewal, Tried};
 
 /// How many hints an error shows, so that a refusal and its hints stay on a screen of 80x24.
-const MOST: usize = 4;
+pub(crate) const MOST: usize = 4;
 
 /// A failure, as the table looks at it.
 pub(crate) struct Case<'a> {
@@ -139,9 +139,9 @@ const HINTS: &[Hint] = &[
      "the app is not installed or not approved in this org (Setup > Connected Apps OAuth Usage), or its settings demand PKCE"),
     (|c| c.unknown_key(),
      "the consumer key ({SF_CLIENT_ID}) is not known there; a connected app has it in App Manager > the app > View > Manage Consumer Details"),
-    (|c| c.wrong_secret() && c.login.is_some_and(|login| login.app.client_secret.is_some()),
+    (|c| c.wrong_secret() && c.login().is_some_and(|login| login.app.client_secret.is_some()),
      "the consumer secret ({SF_CLIENT_SECRET}) is not the app's; a connected app has it in App Manager > the app > View > Manage Consumer Details"),
-    (|c| c.wrong_secret() && c.login.is_some_and(|login| login.app.client_secret.is_none()),
+    (|c| c.wrong_secret() && c.login().is_some_and(|login| login.app.client_secret.is_none()),
      "no consumer secret ({SF_CLIENT_SECRET}) was sent: add it, unless the app's \"Require Secret for Web Server Flow\" is switched off"),
     (|c| c.unknown_key() || c.wrong_secret(),
      "an External Client App has both in External Client App Manager > the app > Settings > OAuth Settings > Consumer Key and Secret"),
@@ -161,9 +161,9 @@ const HINTS: &[Hint] = &[
     // Refused requests.
     (|c| c.api("not valid for use with the rest api|api_disabled_for_org|api_currently_disabled"),
      "the user needs the permission \"API Enabled\", the app the scope \"Manage user data via APIs (api)\", and the org an edition with the API"),
-    (|c| c.api("invalid_session_id") && !c.says("the rest api") && !c.can_log_in || c.got(&[Odd::Text]) && c.says("bad_oauth_token"),
+    (|c| c.api("invalid_session_id") && !c.says("the rest api") && !c.can_log_in() || c.got(&[Odd::Text]) && c.says("bad_oauth_token"),
      "the token may have expired or be another org's: get a new one ({`sf-login --format env`}), or let the session log in ({SF_CLIENT_ID and so on})"),
-    (|c| c.api("invalid_session_id") && (c.can_log_in || !c.says("session expired or invalid")),
+    (|c| c.api("invalid_session_id") && (c.can_log_in() || !c.says("session expired or invalid")),
      "a policy may refuse it, and no new login helps: see the app's IP Relaxation, API Access Control, Session Settings (IP lock, High Assurance)"),
     (|c| c.api("expired_password"),
      "the user's password has expired: a new one is set in a browser, which also mails a new security token"),
@@ -193,9 +193,9 @@ const HINTS: &[Hint] = &[
      "the path, API version or record does not exist, or is hidden from this user; a path without a leading / is below /services/data/vNN.N/"),
     (|c| c.symptom == Symptom::Api(300),
      "an external id should be unique: mark its field as unique, or ask for one of these records by its id"),
-    (|c| c.status() == 410 && c.login.is_none(),
+    (|c| c.status() == 410 && c.login().is_none(),
      "Salesforce no longer serves this API version: use 31.0 or later ({SF_ORG_API_VERSION})"),
-    (|c| matches!(c.status(), 414 | 431) && c.login.is_none(),
+    (|c| matches!(c.status(), 414 | 431) && c.login().is_none(),
      "the URL or the headers are too long: shorten the SOQL, e.g. by fewer ids in IN (...) and several queries"),
 
     // Replies that are not what Salesforce documents.
@@ -255,9 +255,9 @@ const HINTS: &[Hint] = &[
      "this system has no root certificates: install them (the package ca-certificates), or name them in SSL_CERT_FILE (PEM)"),
     (|c| c.no_reply(&[Cause::NotHttp]) || c.tls("invalidcontenttype|wrong version number|packet length too long|http request"),
      "what answers at this port does not speak https, but plain HTTP or something else: check the host and the port"),
-    (|c| c.no_reply(&[Cause::ReplyTimeout]) && !c.is_write,
+    (|c| c.no_reply(&[Cause::ReplyTimeout]) && !c.is_write(),
      "the host was reached, but did not answer in time: try again {later}"),
-    (|c| c.no_reply(&[Cause::ConnectionLost]) && !c.is_write,
+    (|c| c.no_reply(&[Cause::ConnectionLost]) && !c.is_write(),
      "the network, a firewall, a proxy or the server ended the connection: try again later"),
 ];
 

@@ -2,8 +2,7 @@
 //! in which they happen here. A test in `src/hints.rs` holds that no hint is missing from it.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
-use std::thread;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use fake_org::{
@@ -17,7 +16,7 @@ use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use sf_login::ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use sf_login::{App, Error, Login, Session, Token, ureq};
 
-use crate::support::{agent, agent_through, shown, watch_logs};
+use crate::support::{agent, agent_through, at_once, nobody, shown, watch_logs};
 
 const LOGIN: &str = "https://login.salesforce.com";
 const TEST: &str = "https://test.salesforce.com";
@@ -197,10 +196,9 @@ const UNREACHED: &[fn(&Stage) -> Error] = &[
     |s| s.through(&Proxy::refusing(403)),
     |s| s.through(&Proxy::refusing(500)),
     |s| s.through(&Proxy::refusing(502)),
-    |s| {
-        let held = nobody_listens(&s.org);
-        let url = format!("http://{}", held.local_addr().expect("an address"));
-        let gone = ureq::Proxy::new(&url).expect("a proxy's URL");
+    |_| {
+        let (addr, _held) = nobody();
+        let gone = ureq::Proxy::new(&format!("http://{addr}")).expect("a proxy's URL");
         let agent = ureq::Agent::config_builder().proxy(Some(gone)).build().new_agent();
         failure(usual().agent(agent).timeout(TIMEOUT).token())
     },
@@ -208,8 +206,8 @@ const UNREACHED: &[fn(&Stage) -> Error] = &[
     |s| s.led(Lead::Silence),
     |s| s.led(Lead::NoWay),
     |s| {
-        let held = nobody_listens(&s.org);
-        s.led(Lead::To(held.local_addr().expect("an address")))
+        let (addr, _held) = nobody();
+        s.led(Lead::To(addr))
     },
     |_| Stage::answering(Answer::stall()).fails(usual().timeout(TIMEOUT)),
     |_| Stage::answering(Answer::close()).fails(usual()),
@@ -270,12 +268,8 @@ fn sessions() -> Vec<Error> {
 
 fn unreached() -> Vec<Error> {
     let s = Stage::with(Certificate::Good);
-    thread::scope(|scope| {
-        let s = &s;
-        // At once, because they mostly wait.
-        let failures: Vec<_> = UNREACHED.iter().map(|fails| scope.spawn(move || fails(s))).collect();
-        failures.into_iter().map(|failure| failure.join().expect("all fail as they should")).collect()
-    })
+    // They mostly wait.
+    at_once(UNREACHED, |fails| fails(&s))
 }
 
 #[test]
@@ -348,11 +342,6 @@ fn code_credentials() -> Login {
 #[track_caller]
 fn failure<T>(outcome: Result<T, Error>) -> Error {
     outcome.err().expect("it fails")
-}
-
-/// The client's end of this connection has the port, so that nobody else can listen there.
-fn nobody_listens(org: &Org) -> TcpStream {
-    TcpStream::connect(org.addr()).expect("a connection")
 }
 
 /// An org that answers to Salesforce's own names.
