@@ -188,13 +188,19 @@ impl Connection {
         self.stream.buffer()
     }
 
-    /// Says goodbye as TLS has it, so that the client can tell this from a cut.
+    /// Says goodbye as TLS has it, so that the client can tell this from a cut, and closes.
     pub(crate) fn close(mut self) {
-        if let Stream::Tls(stream) = self.stream.get_mut() {
-            stream.conn.send_close_notify();
-            // The client may have gone first.
-            drop(stream.flush());
-        }
+        let socket = match self.stream.get_mut() {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(stream) => {
+                stream.conn.send_close_notify();
+                // The client may have gone first.
+                drop(stream.flush());
+                &mut stream.sock
+            }
+        };
+        // Dropping it would not do: a child process that is just being started has it as well.
+        drop(socket.shutdown(Shutdown::Both));
     }
 }
 
