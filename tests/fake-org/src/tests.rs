@@ -2,12 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
 use super::*;
@@ -123,24 +120,6 @@ const SITE_TOKEN: &str = "/customers/services/oauth2/token";
 const SITE_AUTHORIZE: &str = "/customers/services/oauth2/authorize";
 
 // The machinery.
-
-#[test]
-fn ids_and_tokens_look_like_salesforces() {
-    assert!([ORG_ID, USER_ID, SITE_USER_ID, SITE_ID].iter().all(|id| id.len() == 18));
-    assert_eq!(SECURITY_TOKEN.len(), 24);
-    let org = Org::start();
-    let (one, other) = (log_in(&org), log_in(&Org::start()));
-    assert_eq!(one.len(), "Authorization: Bearer \r\n".len() + 15 + 3 + 92);
-    assert_ne!(one, other);
-    assert_ne!(one, log_in(&org));
-}
-
-#[test]
-fn an_org_is_send_and_sync() {
-    fn check<T: Send + Sync>() {}
-    check::<Org>();
-    check::<Proxy>();
-}
 
 #[test]
 fn connections_are_kept_until_one_side_closes() {
@@ -269,16 +248,6 @@ fn dropping_an_org_ends_whatever_it_is_doing() {
 }
 
 #[test]
-fn refused_connections_see_not_a_byte() {
-    let org = Org::start();
-    org.refuse_next_connections(2);
-    assert!(bytes(&org, "GET", "/", "", "").is_empty());
-    assert!(bytes(&org, "GET", "/", "", "").is_empty());
-    assert_eq!(exchange(&org, "GET", "/", "", "").status, 404);
-    assert_eq!((org.connections(), org.requests().len()), (3, 1));
-}
-
-#[test]
 fn what_is_not_http_is_refused() {
     let org = Org::start();
     let mut stream = TcpStream::connect(org.addr()).expect("connect");
@@ -313,55 +282,6 @@ fn chaos_fails_as_often_as_told_and_spares_the_data() {
         let status = post_token(&org, TOKEN, &password_form()).status;
         assert!([200, 400, 429, 503].contains(&status), "{status}");
     }
-}
-
-fn connect_tls(org: &Org, name: &str) -> Result<Reply, String> {
-    let mut roots = RootCertStore::empty();
-    let ca = CertificateDer::from_pem_slice(&fs::read(org.ca_file()).expect("file")).expect("PEM");
-    roots.add(ca).expect("root");
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from(name.to_owned()).expect("name");
-    let session = ClientConnection::new(Arc::new(config), name).expect("client");
-    let socket = TcpStream::connect(org.addr()).expect("connect");
-    let mut stream = StreamOwned::new(session, socket);
-    stream.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").map_err(|err| err.to_string())?;
-    let mut came = Vec::new();
-    // Only a connection that was closed in order ends without an error here.
-    stream.read_to_end(&mut came).map_err(|err| err.to_string())?;
-    Ok(Reply::parse(&came))
-}
-
-#[test]
-fn certificates_are_good_or_bad_as_told() {
-    let good = Org::start_tls();
-    for name in ["localhost", "127.0.0.1", "login.salesforce.com", "a.my.salesforce.com", "a.my.site.com"] {
-        assert_eq!(connect_tls(&good, name).map(|reply| reply.status), Ok(404), "{name}");
-    }
-    for (certificate, problem) in [
-        (Certificate::Expired, "certificate expired"),
-        (Certificate::NotYetValid, "not valid yet"),
-        (Certificate::OtherHost, "not valid for name"),
-        (Certificate::UnknownIssuer, "UnknownIssuer"),
-    ] {
-        let org = Org::start_with(certificate);
-        let said = connect_tls(&org, "localhost").err().unwrap_or_default();
-        assert!(said.contains(problem), "{certificate:?}: {said}");
-        assert!(org.requests().is_empty());
-    }
-}
-
-#[test]
-fn the_authoritys_file_goes_with_its_org() {
-    let org = Org::start_tls();
-    let file = org.ca_file().to_owned();
-    assert_eq!(fs::read_to_string(&file).expect("file"), org.ca_pem());
-    assert!(org.env().contains(&("SSL_CERT_FILE", file.display().to_string())));
-    drop(org);
-    assert!(!file.exists());
 }
 
 // Logging in.
@@ -1026,55 +946,4 @@ fn bulk_jobs_take_their_time_and_give_csv() {
 
     org.setup(|setup| setup.bulk_fails = true);
     assert_eq!(get("").json()["state"], "Failed");
-}
-
-// The proxy.
-
-fn through(proxy: &Proxy, headers: &str) -> (TcpStream, Reply) {
-    let addr = proxy.url().replace("http://", "");
-    let mut stream = TcpStream::connect(addr).expect("connect");
-    let request = format!("CONNECT login.salesforce.com:443 HTTP/1.1\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).expect("send");
-    let mut buffer = [0; 1000];
-    let read = stream.read(&mut buffer).expect("read");
-    (stream, Reply::parse(&buffer[..read]))
-}
-
-#[test]
-fn the_proxy_leads_to_the_org() {
-    let org = Org::start();
-    let proxy = Proxy::start(&org);
-    let (mut stream, reply) = through(&proxy, "");
-    assert_eq!(reply.status, 200);
-    send(&mut stream, "GET", "/", "Host: login.salesforce.com\r\nConnection: close\r\n", "");
-    let mut came = Vec::new();
-    stream.read_to_end(&mut came).expect("read");
-    assert_eq!(Reply::parse(&came).status, 404);
-    assert_eq!(proxy.connects(), ["login.salesforce.com:443"]);
-    assert_eq!(org.requests()[0].host(), "login.salesforce.com");
-    let (_open, _) = through(&proxy, "");
-    drop(proxy);
-}
-
-#[test]
-fn the_proxy_refuses_as_told() {
-    const CREDENTIALS: &str = "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n";
-    let org = Org::start();
-    assert_eq!(through(&Proxy::refusing(403), "").1.status, 403);
-    let proxy = Proxy::start_with_auth(&org, "user", "pass");
-    assert_eq!(through(&proxy, "").1.status, 407);
-    let (mut tunnel, reply) = through(&proxy, CREDENTIALS);
-    assert_eq!(reply.status, 200);
-    send(&mut tunnel, "GET", "/x", "Connection: close\r\n", "in the tunnel");
-    tunnel.read_to_end(&mut Vec::new()).expect("read");
-
-    let addr = proxy.url().replace("http://", "");
-    let mut stream = TcpStream::connect(addr).expect("connect");
-    let headers = format!("{CREDENTIALS}Connection: close\r\n");
-    send(&mut stream, "GET", "http://127.0.0.1/x", &headers, "in clear");
-    stream.read_to_end(&mut Vec::new()).expect("read");
-    let seen = proxy.seen();
-    assert_eq!(seen.len(), 3);
-    assert_eq!((seen[2].path.as_str(), seen[2].text()), ("http://127.0.0.1/x", "in clear"));
-    assert_eq!((org.connections(), org.requests()[0].text()), (1, "in the tunnel"));
 }
