@@ -1,11 +1,11 @@
-//! Prints the records of a query as CSV, by way of Bulk API 2.0: the road for more records than paging is for.
+//! Prints the records of a query as CSV, by way of Bulk API 2.0: for more records than paging is for.
 //!
-//! `bulk_query [SOQL [SECONDS]]`: `SELECT Id, Name FROM Account` by default, and an hour for the job to
-//! complete. It reads the variables that `sf-login --help` lists (`SF_CLIENT_ID`, `SF_CLIENT_SECRET` and
-//! so on) to log in. However many the records are, it holds a few kilobytes of them at a time.
+//! `bulk_query [SOQL]`: `SELECT Id, Name FROM Account` by default. It reads the variables that `sf-login
+//! --help` lists (`SF_CLIENT_ID`, `SF_CLIENT_SECRET` and so on) to log in. However many the records are, it
+//! holds a few kilobytes of them at a time.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, thread};
 
 use anyhow::{Context as _, bail};
@@ -15,12 +15,10 @@ use sf_login::{Session, path_segment};
 
 fn main() -> anyhow::Result<()> {
     let soql = env::args().nth(1).unwrap_or_else(|| "SELECT Id, Name FROM Account".to_owned());
-    let seconds = env::args().nth(2).map_or(Ok(3600), |seconds| seconds.parse());
-    let patience = Duration::from_secs(seconds.context("SECONDS is not a number")?);
     let session = Session::from_env()?;
     let job: Value = session.post("jobs/query", &json!({ "operation": "query", "query": soql }))?;
     let job = format!("jobs/query/{}", path_segment(job["id"].as_str().context("the job has no id")?));
-    let (begun, mut pause) = (Instant::now(), Duration::from_millis(100));
+    let mut pause = Duration::from_millis(100);
     loop {
         let now: Value = session.get(&job)?;
         match now["state"].as_str().unwrap_or_default() {
@@ -28,7 +26,6 @@ fn main() -> anyhow::Result<()> {
             state @ ("Failed" | "Aborted") => {
                 bail!("{job} is {state}: {}", now["errorMessage"].as_str().unwrap_or("no reason given"))
             }
-            state if begun.elapsed() + pause > patience => bail!("{job} is {state} after {patience:?}"),
             _ => thread::sleep(pause),
         }
         pause = (pause * 2).min(Duration::from_secs(30));
