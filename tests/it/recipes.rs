@@ -1,4 +1,4 @@
-//! The README's recipes, run by a shell as a reader would, and what becomes of them when the login fails.
+//! The README's recipes, typed into the shells that it is for, and what becomes of them when the login fails.
 #![cfg(unix)]
 
 use std::fs;
@@ -9,40 +9,132 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use fake_org::{Answer, Org, PASSWORD, USER_ID};
-use serde_json::Value;
+use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, SECURITY_TOKEN};
+use serde_json::{Value, json};
 
-use crate::support::{Run, login, run, sf_login};
+use crate::support::{Run, assert_no_secret, login, run, sf_login, with, without};
 
 const README: &str = include_str!("../../README.md");
 
-/// All recipes that there are.
-const KEEP: &str = "keep the token in this shell";
-const CURL: &str = "a request with curl, the token on no command line";
-const PASS: &str = "the password from a password manager";
-const LOG_OUT: &str = "log out";
-const GITHUB: &str = "GitHub Actions, masked before anything can print it";
-const GITLAB: &str = "GitLab CI, as a dotenv report for the jobs that follow";
-const SF: &str = "hand the login to Salesforce's CLI";
-const CLIENT_CREDENTIALS: &str = "client credentials";
-const ALL: [&str; 8] = [KEEP, CURL, PASS, LOG_OUT, GITHUB, GITLAB, SF, CLIENT_CREDENTIALS];
-
 const TOKEN: &str = "00D5g00000FakeO!AQ.of_a-test~+/=";
+
+/// What the recipes print that ask for secrets.
+const ASKS: [(&str, &str); 2] = [
+    ("client credentials", "consumer secret: \n"),
+    ("username and password", "consumer secret: \npassword: \nsecurity token: \n"),
+];
+
+type Env = Vec<(&'static str, String)>;
 
 #[test]
 fn every_recipe_of_the_readme_is_run_here() {
-    let found: Vec<&str> = recipes().map(|(name, _)| name).collect();
-    assert_eq!(found, ALL);
+    let recipes: Vec<Recipe> = recipes().collect();
+    assert_eq!(recipes.len(), 14);
+    for Recipe { name, .. } in recipes {
+        assert!(include_str!("recipes.rs").contains(&format!("\"{name}\"")), "{name}");
+    }
 }
 
 #[test]
-fn keep_the_token_leaves_it_to_the_shells_children() {
+fn no_shell_block_has_a_comment_which_zsh_would_take_for_a_command() {
+    let blocks = README.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+    assert!(blocks.clone().count() > 10);
+    for block in blocks {
+        assert!(
+            !block.lines().any(|line| line.trim_start().starts_with('#') || line.contains(" #")),
+            "{block}"
+        );
+    }
+}
+
+#[test]
+fn secrets_that_are_typed_are_exported_and_in_no_history() {
+    in_each_shell(|shell| {
+        for (name, asks) in ASKS {
+            let org = org();
+            let place = Place::new(&org);
+            let secrets = match name {
+                "client credentials" => format!("{CLIENT_SECRET}\n"),
+                _ => format!("{CLIENT_SECRET}\n{PASSWORD}\n{SECURITY_TOKEN}\n"),
+            };
+            let run = place.type_in(shell, name, &secrets, &vec![]);
+            assert_eq!((run.code, &*run.stdout), (Some(0), asks), "{shell}: {}", run.stderr);
+            let settings = place.environment("SF_");
+            let settings: Vec<(&str, String)> = settings.iter().map(|(n, v)| (&**n, v.clone())).collect();
+            assert_eq!(sf_login(&settings, &[]), done(&format!("{TOKEN}\n")), "{shell}: {name}");
+            let history = place.read("../history");
+            assert!(history.contains("read -rs SF_CLIENT_SECRET"), "{shell}: {history}");
+            assert_no_secret(&history);
+        }
+    });
+}
+
+#[test]
+fn an_empty_security_token_is_none() {
+    in_each_shell(|shell| {
+        let org = org();
+        org.setup(|setup| setup.security_token_required = false);
+        let place = Place::new(&org);
+        let secrets = format!("{CLIENT_SECRET}\n{PASSWORD}\n\n");
+        assert_eq!(place.type_in(shell, "username and password", &secrets, &vec![]).code, Some(0), "{shell}");
+        let settings = place.environment("SF_");
+        let settings: Vec<(&str, String)> = settings.iter().map(|(n, v)| (&**n, v.clone())).collect();
+        assert_eq!(sf_login(&settings, &[]), done(&format!("{TOKEN}\n")), "{shell}");
+    });
+}
+
+#[test]
+fn query_and_get_print_records_and_a_resource() {
+    in_each_shell(|shell| {
+        let org = org();
+        org.seed_accounts(2);
+        let run = Place::new(&org).type_in(shell, "query and get", "", &org.env());
+        let lines: Vec<Value> =
+            run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!((run.code, lines.len()), (Some(0), 3), "{shell}: {}", run.stderr);
+        assert_eq!(lines[1]["Name"], "Account 00002", "{shell}");
+        assert!(lines[2]["DailyApiRequests"]["Remaining"].is_u64(), "{shell}");
+        assert_eq!(org.logins(), 2, "{shell}: as the README says");
+    });
+}
+
+#[test]
+fn the_token_is_there_for_the_shells_children() {
     in_each_shell(|shell| {
         let org = org();
         let place = Place::new(&org);
-        assert_eq!(place.follow(shell, KEEP, &org.env()), done(""), "{shell}");
-        assert_eq!(place.variable("SF_ACCESS_TOKEN").as_deref(), Some(TOKEN), "{shell}");
-        assert_eq!(place.variable("SF_ORG_INSTANCE_URL"), Some(org.url()), "{shell}");
+        let run = place.type_in(shell, "the token", "", &org.env());
+        assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell}: {}", run.stderr);
+        assert_eq!(place.token(), Some((TOKEN.to_owned(), org.url())), "{shell}");
+    });
+}
+
+#[test]
+fn fish_has_a_line_of_its_own() {
+    if !is_here("fish") {
+        return;
+    }
+    let org = org();
+    let place = Place::new(&org);
+    assert_eq!(place.in_fish("the token, fish", &org.env()), done(""));
+    assert_eq!(place.token(), Some((TOKEN.to_owned(), org.url())));
+
+    org.always("/services/oauth2/token", Answer::oauth_error("invalid_grant", "authentication failure"));
+    let place = Place::new(&org);
+    let run = place.in_fish("the token, fish", &org.env());
+    assert_eq!((run.code, &*run.stdout), (Some(3), ""));
+    assert_eq!(place.token(), None);
+}
+
+#[test]
+fn salesforces_cli_gets_the_token_by_its_environment() {
+    in_each_shell(|shell| {
+        let org = org();
+        let place = Place::new(&org);
+        let env = with(&org.env(), "SF_FLOW", "client_credentials");
+        let run = place.type_in(shell, "sf", "", &env);
+        assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell}: {}", run.stderr);
+        place.assert_sf_got_the_token(&org);
     });
 }
 
@@ -51,138 +143,180 @@ fn curl_gets_the_token_by_its_standard_input() {
     in_each_shell(|shell| {
         let org = org();
         let place = Place::new(&org);
-        let env = [org.env(), vec![("SF_ORG_INSTANCE_URL", org.url())]].concat();
-        assert_eq!(place.follow(shell, CURL, &env), done(""), "{shell}");
-        let url = format!("{}/services/data/", org.url());
-        assert_eq!(
-            place.arguments("curl"),
-            ["--fail", "--silent", "--show-error", "-H", "@-", &url],
-            "{shell}"
-        );
-        assert_eq!(place.input("curl"), format!("Authorization: Bearer {TOKEN}\n"), "{shell}");
+        let kept = vec![("SF_ACCESS_TOKEN", TOKEN.to_owned()), ("SF_ORG_INSTANCE_URL", org.url())];
+        let run = place.type_in(shell, "curl", "", &kept);
+        assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell}: {}", run.stderr);
+        let url = format!("{}/services/data/v66.0/sobjects/Account", org.url());
+        let header = "Content-Type: application/json";
+        let body = r#"{"Name":"Ada & Co"}"#;
+        let options = ["--fail-with-body", "--silent", "--show-error", "-H", "@-"];
+        let arguments = [&options[..], &["-H", header, "--data", body, &url]].concat();
+        assert_eq!(place.arguments("curl"), arguments, "{shell}");
+        assert_eq!(place.read("curl.input"), format!("Authorization: Bearer {TOKEN}\n"), "{shell}");
     });
 }
 
 #[test]
-fn the_password_comes_from_the_password_manager() {
+fn a_password_manager_gives_the_secrets() {
     in_each_shell(|shell| {
         let org = org();
+        let knows = |what: &str| vec![("PASS_KNOWS", what.to_owned())];
+        let name = "secret from a password manager";
         let place = Place::new(&org);
-        let env = without(&org.env(), "SF_PASSWORD");
-        assert_eq!(place.follow(shell, PASS, &env), done(&format!("{TOKEN}\n")), "{shell}");
-        assert_eq!(place.arguments("pass"), ["show", "salesforce"], "{shell}");
+        assert_eq!(place.type_in(shell, name, "", &knows(CLIENT_SECRET)).code, Some(0), "{shell}");
+        let exported = vec![("SF_CLIENT_SECRET".to_owned(), CLIENT_SECRET.to_owned())];
+        assert_eq!(place.environment("SF_"), exported, "{shell}");
+        assert_eq!(place.arguments("pass"), ["show", "salesforce/secret"], "{shell}");
+        // One that has none says so itself.
+        let place = Place::new(&org);
+        assert_eq!(place.type_in(shell, name, "", &vec![]).code, Some(1), "{shell}");
+        assert_eq!(place.environment("SF_"), [], "{shell}");
 
-        // A password manager that has none is not taken for an empty password.
-        let env = [env, vec![("PASS_FAILS", "1".to_owned())]].concat();
-        let run = place.follow(shell, PASS, &env);
+        let name = "password from a password manager";
+        let env = without(&org.env(), "SF_PASSWORD");
+        let run = place.type_in(shell, name, "", &[env.clone(), knows(PASSWORD)].concat());
+        assert_eq!((run.code, run.stdout), (Some(0), format!("{TOKEN}\n")), "{shell}");
+        assert_eq!(place.arguments("pass"), ["show", "salesforce/password"], "{shell}");
+        // Nothing is not taken for an empty password.
+        let run = place.type_in(shell, name, "", &env);
         assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{shell}");
         assert_eq!(org.logins(), 1, "{shell}");
     });
 }
 
 #[test]
-fn log_out_ends_the_session() {
+fn log_out_ends_the_session_and_never_begins_one() {
     in_each_shell(|shell| {
         let org = Org::start();
         let token = login(&org).token().expect("the login is right");
         let kept =
             vec![("SF_ACCESS_TOKEN", token.access_token().to_owned()), ("SF_ORG_INSTANCE_URL", org.url())];
-        assert_eq!(Place::new(&org).follow(shell, LOG_OUT, &kept), done(""), "{shell}");
+        let place = Place::new(&org);
+        assert_eq!(place.type_in(shell, "log out", "", &kept).code, Some(0), "{shell}");
+        assert_eq!(place.token(), None, "{shell}");
         assert_eq!(sf_login(&kept, &["get", "limits"]).code, Some(4), "{shell}: it was logged out");
+
+        let run = place.type_in(shell, "log out", "", &org.env());
+        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{shell}: without a token");
+        assert_eq!(org.logins(), 1, "{shell}");
     });
+}
+
+#[test]
+fn cron_repeats_an_outage_but_not_a_refused_login() {
+    let org = org();
+    org.seed_accounts(2);
+    let place = Place::new(&org);
+    let sf = place.folder.join("home/sf");
+    fs::create_dir_all(&sf).expect("there is room for a folder");
+    let settings: String =
+        org.env().iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+    fs::write(sf.join("settings"), settings).expect("there is room for a file");
+    let (_, command) = recipe("cron").text.split_once("* * * * ").expect("it has a time");
+    // As cron starts it.
+    let home = place.folder.join("home").display().to_string();
+    let env = [("HOME", home), ("PATH", "/usr/bin:/bin".to_owned())];
+    let cron = || run(&env, "/bin/sh", &["-c", command], b"");
+    let accounts = || fs::read_to_string(sf.join("accounts.jsonl")).map_or(0, |text| text.lines().count());
+
+    assert_eq!((cron(), accounts(), org.logins()), (done(""), 2, 1));
+    org.seed_accounts(1);
+    org.always("/services/oauth2/token", Answer::html(503, "Maintenance").header("Retry-After", "0"));
+    for _ in 0..2 {
+        assert!(cron().stderr.starts_with("sf-login: unexpected reply: "));
+    }
+    assert_eq!((accounts(), org.logins()), (2, 7), "two times three tries");
+    org.always("/services/oauth2/token", Answer::oauth_error("invalid_grant", "authentication failure"));
+    assert!(cron().stderr.starts_with("sf-login: login refused: authentication failure "));
+    org.behave();
+    assert_eq!(cron().stderr, "");
+    assert_eq!((accounts(), org.logins()), (2, 8), "it was not repeated");
+    fs::remove_file(sf.join("refused")).expect("it remembers the refusal");
+    assert_eq!((cron(), accounts(), org.logins()), (done(""), 3, 9));
 }
 
 #[test]
 fn github_masks_the_token_and_gives_the_next_step_all_that_it_needs() {
-    // As the runner starts it, and as those who look for a mistake do.
-    for options in [&[][..], &["-e"], &["-ex"]] {
-        in_each_shell(|shell| {
-            let org = org();
-            let place = Place::new(&org);
-            let run = place.follow_with(shell, options, GITHUB, &org.env());
-            // Only the trace's own lines from before `set +x` are on standard error, which `run` has searched.
-            assert_eq!((run.code, &*run.stdout), (Some(0), &*format!("::add-mask::{TOKEN}\n")), "{shell}");
-            let next_step = place.pairs("github.env");
-            assert!(next_step.contains(&("SF_ACCESS_TOKEN".to_owned(), TOKEN.to_owned())), "{shell}");
-            let next_step: Vec<(&str, String)> =
-                next_step.iter().map(|(name, value)| (&**name, value.clone())).collect();
-            let run = sf_login(&next_step, &["get", "limits"]);
-            assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{shell}");
-        });
-    }
-}
-
-#[test]
-fn gitlab_gives_the_jobs_that_follow_all_that_they_need() {
-    for options in [&[][..], &["-ex"]] {
-        in_each_shell(|shell| {
-            let org = org();
-            let place = Place::new(&org);
-            let run = place.follow_with(shell, options, GITLAB, &org.env());
-            assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell}");
-            let report = [
-                ("SF_ACCESS_TOKEN".to_owned(), TOKEN.to_owned()),
-                ("SF_ORG_INSTANCE_URL".to_owned(), org.url()),
-            ];
-            assert_eq!(place.pairs("login.env"), report, "{shell}");
-        });
-    }
-}
-
-#[test]
-fn salesforces_cli_gets_the_token_by_its_environment() {
-    in_each_shell(|shell| {
+    as_in_ci(|shell, options| {
         let org = org();
         let place = Place::new(&org);
-        assert_eq!(place.follow(shell, SF, &org.env()), done(""), "{shell}");
-        let arguments = ["org", "login", "access-token", "--instance-url", &org.url(), "--no-prompt"];
-        assert_eq!(place.arguments("sf"), arguments, "{shell}");
-        assert_eq!(place.read("sf.token"), TOKEN, "{shell}");
+        let run = place.in_ci(shell, options, "GitHub", &org.env());
+        // Only the trace's own lines from before `set +x` are on standard error, which `run` has searched.
+        assert_eq!(
+            (run.code, run.stdout),
+            (Some(0), format!("::add-mask::{TOKEN}\n")),
+            "{shell} {options:?}"
+        );
+        let next_step = pairs(&place.read("github.env"), "");
+        let next_step: Vec<(&str, String)> = next_step.iter().map(|(n, v)| (&**n, v.clone())).collect();
+        assert_eq!(sf_login(&next_step, &["get", "limits"]).code, Some(0), "{shell} {options:?}");
     });
 }
 
 #[test]
-fn client_credentials_needs_two_variables_and_ignores_the_user() {
+fn gitlab_logs_in_inside_the_job_and_keeps_the_token_there() {
+    as_in_ci(|shell, options| {
+        let org = org();
+        let place = Place::new(&org);
+        let run = place.in_ci(shell, options, "GitLab", &org.env());
+        assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell} {options:?}");
+        place.assert_sf_got_the_token(&org);
+        assert_eq!(place.token(), Some((TOKEN.to_owned(), org.url())), "for the lines that follow");
+    });
+}
+
+#[test]
+fn the_describe_is_replaced_as_a_whole() {
     in_each_shell(|shell| {
         let org = org();
         let place = Place::new(&org);
-        let run = place.follow(shell, CLIENT_CREDENTIALS, &org.env());
-        assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{shell}");
-        let reply: Value = serde_json::from_str(&run.stdout).expect("it prints JSON");
-        let user = reply["id"].as_str().and_then(|id| id.rsplit('/').next());
-        assert_eq!(user, Some(USER_ID), "{shell}");
-        let form = org.requests()[0].form();
-        let names: Vec<&str> = form.iter().map(|(name, _)| &**name).collect();
-        assert_eq!(names, ["grant_type", "client_id", "client_secret"], "{shell}");
+        fs::write(place.folder.join("here/account.json"), "committed").expect("there is room for a file");
+        let cut = Answer::json(200, json!({ "fields": [] })).cut_after(5);
+        org.answer_to("/services/data/v66.0/sobjects/Account/describe", cut);
+        let run = place.type_in(shell, "describe", "", &org.env());
+        assert_eq!((run.code, place.read("account.json")), (Some(1), "committed".to_owned()), "{shell}");
+
+        let run = place.type_in(shell, "describe", "", &org.env());
+        assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell}: {}", run.stderr);
+        let describe: Value = serde_json::from_str(&place.read("account.json")).expect("it is JSON");
+        assert_eq!(describe["name"], "Account", "{shell}");
     });
 }
 
 #[test]
 fn a_recipe_fails_as_its_login_fails_and_leaves_nothing_behind() {
-    // What is wrong, how the org shows it, and the exit code of sf-login.
-    let cases = [
-        ("a refused login", Answer::oauth_error("invalid_grant", "authentication failure"), 3),
-        ("an org in maintenance", Answer::html(503, "Maintenance").header("Retry-After", "0"), 1),
-    ];
-    for (case, answer, code) in cases {
+    let refused = |org: &Org| {
+        let answer = Answer::oauth_error("invalid_grant", "authentication failure");
+        org.always("/services/oauth2/token", answer);
+    };
+    let away = |org: &Org| {
+        let answer = Answer::html(503, "Maintenance").header("Retry-After", "0");
+        org.always("/services/oauth2/token", answer);
+    };
+    let assert_failed = |case: &str, place: &Place, run: Run, code: i32| {
+        assert_eq!((run.code, &*run.stdout), (Some(code), ""), "{case}: {}", run.stderr);
+        assert!(run.stderr.contains("sf-login: "), "{case}: {}", run.stderr);
+        assert_eq!((place.token(), place.files()), (None, vec![]), "{case}");
+    };
+    for (set, code, logins) in [(&refused as &dyn Fn(&Org), 3, 1), (&away, 1, 3)] {
         in_each_shell(|shell| {
-            for name in ALL.iter().filter(|name| **name != LOG_OUT) {
-                for options in [&[][..], &["-ex"]] {
-                    let case = format!("{name}: {case}, {shell} {options:?}");
-                    let org = org();
-                    org.always("/services/oauth2/token", answer.clone());
-                    let place = Place::new(&org);
-                    let run = place.follow_with(shell, options, name, &org.env());
-                    assert_eq!((run.code, &*run.stdout), (Some(code), ""), "{case}: {}", run.stderr);
-                    assert!(run.stderr.contains("sf-login: "), "{case}: {}", run.stderr);
-                    assert_eq!(place.variable("SF_ACCESS_TOKEN"), None, "{case}");
-                    assert_eq!(
-                        place.files(),
-                        if *name == PASS { vec!["pass.arguments"] } else { vec![] },
-                        "{case}"
-                    );
-                    assert_eq!(org.logins(), if code == 3 { 1 } else { 3 }, "{case}");
-                }
+            for name in ["the token", "sf", "describe"] {
+                let org = org();
+                set(&org);
+                let place = Place::new(&org);
+                let run = place.type_in(shell, name, "", &org.env());
+                assert_failed(&format!("{shell}, {name}"), &place, run, code);
+                assert_eq!(org.logins(), logins, "{shell}, {name}");
+            }
+        });
+        as_in_ci(|shell, options| {
+            for name in ["GitHub", "GitLab"] {
+                let org = org();
+                set(&org);
+                let place = Place::new(&org);
+                let run = place.in_ci(shell, options, name, &org.env());
+                assert_failed(&format!("{shell} {options:?}, {name}"), &place, run, code);
+                assert_eq!(org.logins(), logins, "{shell} {options:?}, {name}");
             }
         });
     }
@@ -190,76 +324,71 @@ fn a_recipe_fails_as_its_login_fails_and_leaves_nothing_behind() {
 
 #[test]
 fn a_recipe_fails_when_the_org_cannot_be_reached() {
-    std::thread::scope(|scope| {
-        for name in ALL {
-            scope.spawn(move || {
-                let org = org();
-                // A port that no server can get while this connection has it.
-                let taken = TcpStream::connect(org.addr()).expect("the org is there");
-                let nobody = format!("http://{}", taken.local_addr().expect("it has a port"));
-                let mut place = Place::new(&org);
-                place.my_domain.clone_from(&nobody);
-                let env = if name == LOG_OUT {
-                    vec![("SF_ACCESS_TOKEN", TOKEN.to_owned()), ("SF_ORG_INSTANCE_URL", nobody)]
-                } else {
-                    [without(&org.env(), "SF_LOGIN_URL"), vec![("SF_LOGIN_URL", nobody)]].concat()
-                };
-                let run = place.follow("sh", name, &env);
-                assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{name}: {}", run.stderr);
-                assert!(
-                    run.stderr.starts_with("sf-login: no reply from 127.0.0.1:"),
-                    "{name}: {}",
-                    run.stderr
-                );
-                assert_eq!(
-                    place.files(),
-                    if name == PASS { vec!["pass.arguments"] } else { vec![] },
-                    "{name}"
-                );
-            });
-        }
-    });
-}
-
-#[test]
-fn log_out_without_a_token_fails_and_logs_nobody_in() {
-    in_each_shell(|shell| {
-        let org = org();
-        let run = Place::new(&org).follow(shell, LOG_OUT, &org.env());
-        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{shell}");
-        assert!(run.stderr.starts_with("sf-login: SF_ACCESS_TOKEN is not set"), "{shell}: {}", run.stderr);
-        assert_eq!(org.connections(), 0, "{shell}");
-    });
+    let org = org();
+    // A port that no server can get while this connection has it.
+    let taken = TcpStream::connect(org.addr()).expect("the org is there");
+    let nobody = format!("http://{}", taken.local_addr().expect("it has a port"));
+    for (name, env) in [
+        ("the token", with(&org.env(), "SF_LOGIN_URL", &nobody)),
+        ("log out", vec![("SF_ACCESS_TOKEN", TOKEN.to_owned()), ("SF_ORG_INSTANCE_URL", nobody)]),
+    ] {
+        let run = Place::new(&org).type_in("bash", name, "", &env);
+        assert_eq!(run.code, Some(1), "{name}: {}", run.stderr);
+        assert!(run.stderr.contains("sf-login: no reply from 127.0.0.1:"), "{name}: {}", run.stderr);
+    }
 }
 
 #[test]
 fn the_readmes_reason_for_not_writing_eval_of_a_substitution_holds() {
     let org = org();
     org.always("/services/oauth2/token", Answer::oauth_error("invalid_grant", "authentication failure"));
-    let place = Place::new(&org);
-    let run = place.run_script("sh", &[], "eval \"$(sf-login --format env)\"\n", &org.env());
+    let run = Place::new(&org).start(&["sh", "-c", "eval \"$(sf-login --format env)\""], "", &org.env());
     assert_eq!(run.code, Some(0), "it hides that the login was refused");
 }
 
 // What these tests speak of.
 
-/// The README's recipes: what follows `# recipe:`, and the script.
-fn recipes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    README.split("```sh\n").skip(1).filter_map(|block| {
-        let (script, _) = block.split_once("\n```").expect("every block has an end");
-        let name = script.strip_prefix("# recipe: ")?.lines().next()?;
-        Some((name, script))
+struct Recipe {
+    name: &'static str,
+    text: &'static str,
+}
+
+/// The README's blocks that follow `<!-- recipe: NAME -->`.
+fn recipes() -> impl Iterator<Item = Recipe> {
+    README.split("<!-- recipe: ").skip(1).map(|rest| {
+        let (name, rest) = rest.split_once(" -->\n```").expect("a block follows the name");
+        let (_, rest) = rest.split_once('\n').expect("a block has a language");
+        let (text, _) = rest.split_once("\n```").expect("a block has an end");
+        Recipe { name, text }
     })
 }
 
+fn recipe(name: &str) -> Recipe {
+    recipes().find(|recipe| recipe.name == name).expect("the README has this recipe")
+}
+
+/// The script in a recipe of YAML: what follows the first `|`, as far as it is indented.
+fn script(yaml: &str) -> String {
+    let (_, rest) = yaml.split_once("|\n").expect("there is a script");
+    let indent = &rest[..rest.len() - rest.trim_start().len()];
+    rest.lines().map_while(|line| line.strip_prefix(indent)).map(|line| format!("{line}\n")).collect()
+}
+
+fn is_here(shell: &str) -> bool {
+    let mut shell = Command::new(shell);
+    shell.args(["-c", ":"]).stdin(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// The shells that README's blocks are for, as far as they are here.
 fn in_each_shell(test: impl Fn(&str)) {
-    let is_here = |shell: &&str| {
-        let mut shell = Command::new(shell);
-        shell.args(["-c", ":"]).stdin(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
-    // POSIX has the first; a README's reader probably uses the second.
-    for shell in ["sh", "bash"].iter().filter(|shell| is_here(shell)) {
-        test(shell);
+    ["bash", "zsh"].into_iter().filter(|shell| is_here(shell)).for_each(test);
+}
+
+/// As runners start a script, with and without a trace.
+fn as_in_ci(test: impl Fn(&str, &[&str])) {
+    for shell in ["sh", "bash"].into_iter().filter(|shell| is_here(shell)) {
+        test(shell, &["-e"]);
+        test(shell, &["-ex"]);
     }
 }
 
@@ -274,18 +403,20 @@ fn done(stdout: &str) -> Run {
     Run { code: Some(0), stdout: stdout.to_owned(), stderr: String::new() }
 }
 
-fn without(env: &[(&'static str, String)], name: &str) -> Vec<(&'static str, String)> {
-    env.iter().filter(|(other, _)| *other != name).cloned().collect()
+/// The variables that these lines set, if their names begin so.
+fn pairs(lines: &str, prefix: &str) -> Vec<(String, String)> {
+    let pairs = lines.lines().filter(|line| line.starts_with(prefix)).filter_map(|line| line.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Stands in for the programs that recipes call, and notes how it was called.
 const NOTER: &str = r#"#!/bin/sh
 program=${0##*/}
-for argument; do printf '%s\n' "$argument"; done > "$program.arguments"
+for argument; do printf '%s\n' "$argument"; done > "../$program.arguments"
 case $program in
-    curl) cat > curl.input ;;
-    sf) printf %s "$SF_ACCESS_TOKEN" > sf.token ;;
-    pass) [ -z "$PASS_FAILS" ] && printf '%s\n' "$PASS_KNOWS" ;;
+    curl) cat > ../curl.input ;;
+    sf) printf %s "$SF_ACCESS_TOKEN" > ../sf.token ;;
+    pass) [ -n "$PASS_KNOWS" ] && printf '%s\n' "$PASS_KNOWS" ;;
 esac
 "#;
 
@@ -306,10 +437,11 @@ fn path() -> String {
     std::env::var("PATH").unwrap_or_default()
 }
 
-/// An empty folder to follow recipes in, with programs that only note how they were called.
+/// A folder to follow recipes in, with programs that only note how they were called. `here` is where the
+/// shell is, `home` its HOME.
 struct Place {
     folder: PathBuf,
-    my_domain: String,
+    org: String,
 }
 
 impl Place {
@@ -317,49 +449,76 @@ impl Place {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("sf-login-recipe-{}-{}", std::process::id(), COUNT.fetch_add(1, SeqCst));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(folder.join("here")).expect("there is room for a folder");
-        for program in ["curl", "sf", "pass"] {
-            symlink(noter(), folder.join(program)).expect("there is room for a link");
+        let bin = folder.join("home/.cargo/bin");
+        for new in [&bin, &folder.join("here")] {
+            fs::create_dir_all(new).expect("there is room for a folder");
         }
-        Place { folder, my_domain: org.url() }
+        symlink(env!("CARGO_BIN_EXE_sf-login"), bin.join("sf-login")).expect("there is room for a link");
+        for program in ["curl", "sf", "pass"] {
+            symlink(noter(), bin.join(program)).expect("there is room for a link");
+        }
+        Place { folder, org: org.url() }
     }
 
-    fn follow(&self, shell: &str, name: &str, env: &[(&'static str, String)]) -> Run {
-        self.follow_with(shell, &[], name, env)
+    /// Types the recipe into the shell, what it asks for, and at last what notes the variables that the
+    /// shell's children see, and its history.
+    fn type_in(&self, shell: &str, name: &str, answers: &str, env: &Env) -> Run {
+        let options: &[&str] = if shell == "bash" { &["--norc", "--noprofile", "-i"] } else { &["-f", "-i"] };
+        let typed = format!(
+            "{}\n{answers}code=$?; env > ../environment; fc -l 1 > ../history; exit $code\n",
+            self.text(name)
+        );
+        self.start(&[&[shell], options].concat(), &typed, env)
     }
 
-    /// Follows the README's recipe of that name, at this org where it names one.
-    fn follow_with(&self, shell: &str, options: &[&str], name: &str, env: &[(&'static str, String)]) -> Run {
-        let (_, script) = recipes().find(|(other, _)| *other == name).expect("the README has this recipe");
-        let script = script.replace("https://ACME.my.salesforce.com", &self.my_domain);
-        self.run_script(shell, options, &script, env)
+    fn in_fish(&self, name: &str, env: &Env) -> Run {
+        let script = format!("{}\nset code $status; env > ../environment; exit $code", self.text(name));
+        self.start(&["fish", "--no-config", "-c", &script], "", env)
     }
 
-    fn run_script(&self, shell: &str, options: &[&str], script: &str, env: &[(&'static str, String)]) -> Run {
+    /// Runs the script that a recipe has in its YAML.
+    fn in_ci(&self, shell: &str, options: &[&str], name: &str, env: &Env) -> Run {
+        // A trap, because the script may end the shell.
+        let script = format!("trap 'env > ../environment' EXIT\n{}", script(&self.text(name)));
+        self.start(&[&[shell], options, &["-c", &script]].concat(), "", env)
+    }
+
+    fn start(&self, command: &[&str], input: &str, env: &Env) -> Run {
         let folder = self.folder.display();
-        // A trap, because some recipes end the shell. It notes what the shell's children would see.
-        let script = format!("trap 'env > ../environment' EXIT\n{script}\n");
-        let file = self.folder.join("recipe.sh");
-        fs::write(&file, script).expect("there is room for a file");
-        let programs = Path::new(env!("CARGO_BIN_EXE_sf-login")).parent().expect("a program is in a folder");
-        let path = format!("{folder}:{}:{}", programs.display(), path());
         let surroundings = [
-            ("PATH", path),
+            ("PATH", format!("{folder}/home/.cargo/bin:{}", path())),
+            ("HOME", format!("{folder}/home")),
+            // Without it, fish takes letters apart.
+            ("LC_ALL", "C.UTF-8".to_owned()),
+            ("PS1", String::new()),
+            ("PS2", String::new()),
             ("GITHUB_ENV", "github.env".to_owned()),
-            ("PASS_KNOWS", PASSWORD.to_owned()),
-            ("SHELL_TO_USE", shell.to_owned()),
-            ("SCRIPT", file.display().to_string()),
         ];
-        let env = [env, &surroundings].concat();
-        let start = format!("cd '{folder}/here' && exec \"$SHELL_TO_USE\" \"$@\" \"$SCRIPT\"");
-        run(&env, "sh", &[&["-c", &start, "sh"], options].concat(), b"")
+        let cd = format!("cd '{folder}/here' && exec \"$@\"");
+        run(
+            &[env, &surroundings[..]].concat(),
+            "sh",
+            &[&["-c", &cd, "sh"], command].concat(),
+            input.as_bytes(),
+        )
     }
 
-    /// What the shell's children would have seen of this variable, when the recipe was through.
-    fn variable(&self, name: &str) -> Option<String> {
+    /// The recipe, for this org's app.
+    fn text(&self, name: &str) -> String {
+        let text = recipe(name).text.replace("https://ACME.my.salesforce.com", &self.org);
+        text.replace("https://login.salesforce.com", &self.org).replace("3MVG9...", CLIENT_ID)
+    }
+
+    /// The variables that the shell's children saw, when the recipe was through, if their names begin so.
+    fn environment(&self, prefix: &str) -> Vec<(String, String)> {
         let environment = fs::read_to_string(self.folder.join("environment")).expect("the recipe has ended");
-        let line = environment.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        line.map(str::to_owned)
+        pairs(&environment, prefix)
+    }
+
+    /// The token that the shell's children saw, and its instance.
+    fn token(&self) -> Option<(String, String)> {
+        let value = |name: &str| Some(self.environment(&format!("{name}=")).pop()?.1);
+        value("SF_ACCESS_TOKEN").zip(value("SF_ORG_INSTANCE_URL"))
     }
 
     /// What the recipe has left in its folder.
@@ -370,26 +529,23 @@ impl Place {
             .collect()
     }
 
+    /// What the recipe, or a program that it called, has written.
     fn read(&self, file: &str) -> String {
-        fs::read_to_string(self.folder.join("here").join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
+        let text = fs::read_to_string(self.folder.join("here").join(file));
+        text.or_else(|_| fs::read_to_string(self.folder.join(file))).unwrap_or_else(|e| panic!("{file}: {e}"))
     }
 
     fn arguments(&self, program: &str) -> Vec<String> {
         self.read(&format!("{program}.arguments")).lines().map(str::to_owned).collect()
     }
 
-    fn input(&self, program: &str) -> String {
-        self.read(&format!("{program}.input"))
-    }
-
-    /// The variables that a file sets.
-    fn pairs(&self, file: &str) -> Vec<(String, String)> {
-        let text = self.read(file);
-        let pair = |line: &str| {
-            let (name, value) = line.split_once('=').expect("a line sets a variable");
-            (name.to_owned(), value.to_owned())
-        };
-        text.lines().map(pair).collect()
+    #[track_caller]
+    fn assert_sf_got_the_token(&self, org: &Org) {
+        let url = org.url();
+        let arguments =
+            ["org", "login", "access-token", "--instance-url", &url, "--set-default", "--no-prompt"];
+        assert_eq!(self.arguments("sf"), arguments);
+        assert_eq!(self.read("sf.token"), TOKEN);
     }
 }
 
