@@ -29,7 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(describe) => (describe.clone(), generate(&describe)?),
             // A build script that fails is run again at every check, and the login with it. So it
             // succeeds, and what it generates does not compile, until a watched variable changes.
-            Err(error) => (committed, format!("compile_error!({:?});\n", error.to_string())),
+            Err(error) => {
+                let message = format!("{error}\nto try again, build once without SF_REFRESH");
+                (committed, format!("compile_error!({message:?});\n"))
+            }
         }
     } else {
         (committed.clone(), generate(&committed)?)

@@ -18,19 +18,12 @@ const README: &str = include_str!("../../README.md");
 
 const TOKEN: &str = "00D5g00000FakeO!AQ.of_a-test~+/=";
 
-/// What the recipes print that ask for secrets.
-const ASKS: [(&str, &str); 2] = [
-    ("client credentials", "consumer secret: \n"),
-    ("username and password", "consumer secret: \npassword: \nsecurity token: \n"),
-];
-
-type Env = Vec<(&'static str, String)>;
+type Setting = (&'static str, String);
 
 #[test]
 fn every_recipe_of_the_readme_is_run_here() {
-    let recipes: Vec<Recipe> = recipes().collect();
-    assert_eq!(recipes.len(), 14);
-    for Recipe { name, .. } in recipes {
+    assert_eq!(recipes().count(), 14);
+    for (name, _) in recipes() {
         assert!(include_str!("recipes.rs").contains(&format!("\"{name}\"")), "{name}");
     }
 }
@@ -49,37 +42,28 @@ fn no_shell_block_has_a_comment_which_zsh_would_take_for_a_command() {
 
 #[test]
 fn secrets_that_are_typed_are_exported_and_in_no_history() {
+    let asks = "consumer secret: \npassword: \nsecurity token: \n";
+    let cases = [
+        ("client credentials", "consumer secret: \n", format!("{CLIENT_SECRET}\n"), true),
+        ("username and password", asks, format!("{CLIENT_SECRET}\n{PASSWORD}\n{SECURITY_TOKEN}\n"), true),
+        ("username and password", asks, format!("{CLIENT_SECRET}\n{PASSWORD}\n\n"), false),
+    ];
     in_each_shell(|shell| {
-        for (name, asks) in ASKS {
+        for (name, asks, answers, security_token) in &cases {
             let org = org();
+            org.setup(|setup| setup.security_token_required = *security_token);
             let place = Place::new(&org);
-            let secrets = match name {
-                "client credentials" => format!("{CLIENT_SECRET}\n"),
-                _ => format!("{CLIENT_SECRET}\n{PASSWORD}\n{SECURITY_TOKEN}\n"),
-            };
-            let run = place.type_in(shell, name, &secrets, &vec![]);
-            assert_eq!((run.code, &*run.stdout), (Some(0), asks), "{shell}: {}", run.stderr);
-            let settings = place.environment("SF_");
-            let settings: Vec<(&str, String)> = settings.iter().map(|(n, v)| (&**n, v.clone())).collect();
-            assert_eq!(sf_login(&settings, &[]), done(&format!("{TOKEN}\n")), "{shell}: {name}");
+            let run = place.type_in(shell, name, answers, &[]);
+            assert_eq!((run.code, &*run.stdout), (Some(0), *asks), "{shell}: {}", run.stderr);
+            assert_eq!(
+                with_these(&place.environment("SF_"), &[]),
+                done(&format!("{TOKEN}\n")),
+                "{shell}: {name}"
+            );
             let history = place.read("../history");
             assert!(history.contains("read -rs SF_CLIENT_SECRET"), "{shell}: {history}");
             assert_no_secret(&history);
         }
-    });
-}
-
-#[test]
-fn an_empty_security_token_is_none() {
-    in_each_shell(|shell| {
-        let org = org();
-        org.setup(|setup| setup.security_token_required = false);
-        let place = Place::new(&org);
-        let secrets = format!("{CLIENT_SECRET}\n{PASSWORD}\n\n");
-        assert_eq!(place.type_in(shell, "username and password", &secrets, &vec![]).code, Some(0), "{shell}");
-        let settings = place.environment("SF_");
-        let settings: Vec<(&str, String)> = settings.iter().map(|(n, v)| (&**n, v.clone())).collect();
-        assert_eq!(sf_login(&settings, &[]), done(&format!("{TOKEN}\n")), "{shell}");
     });
 }
 
@@ -169,7 +153,7 @@ fn a_password_manager_gives_the_secrets() {
         assert_eq!(place.arguments("pass"), ["show", "salesforce/secret"], "{shell}");
         // One that has none says so itself.
         let place = Place::new(&org);
-        assert_eq!(place.type_in(shell, name, "", &vec![]).code, Some(1), "{shell}");
+        assert_eq!(place.type_in(shell, name, "", &[]).code, Some(1), "{shell}");
         assert_eq!(place.environment("SF_"), [], "{shell}");
 
         let name = "password from a password manager";
@@ -209,10 +193,10 @@ fn cron_repeats_an_outage_but_not_a_refused_login() {
     let place = Place::new(&org);
     let sf = place.folder.join("home/sf");
     fs::create_dir_all(&sf).expect("there is room for a folder");
-    let settings: String =
+    let settings: Vec<String> =
         org.env().iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
-    fs::write(sf.join("settings"), settings).expect("there is room for a file");
-    let (_, command) = recipe("cron").text.split_once("* * * * ").expect("it has a time");
+    fs::write(sf.join("settings"), settings.concat()).expect("there is room for a file");
+    let (_, command) = recipe("cron").split_once("* * * * ").expect("it has a time");
     // As cron starts it.
     let home = place.folder.join("home").display().to_string();
     let env = [("HOME", home), ("PATH", "/usr/bin:/bin".to_owned())];
@@ -248,8 +232,7 @@ fn github_masks_the_token_and_gives_the_next_step_all_that_it_needs() {
             "{shell} {options:?}"
         );
         let next_step = pairs(&place.read("github.env"), "");
-        let next_step: Vec<(&str, String)> = next_step.iter().map(|(n, v)| (&**n, v.clone())).collect();
-        assert_eq!(sf_login(&next_step, &["get", "limits"]).code, Some(0), "{shell} {options:?}");
+        assert_eq!(with_these(&next_step, &["get", "limits"]).code, Some(0), "{shell} {options:?}");
     });
 }
 
@@ -348,30 +331,25 @@ fn the_readmes_reason_for_not_writing_eval_of_a_substitution_holds() {
 
 // What these tests speak of.
 
-struct Recipe {
-    name: &'static str,
-    text: &'static str,
-}
-
-/// The README's blocks that follow `<!-- recipe: NAME -->`.
-fn recipes() -> impl Iterator<Item = Recipe> {
+/// The README's blocks that follow `<!-- recipe: NAME -->`, each with its name.
+fn recipes() -> impl Iterator<Item = (&'static str, &'static str)> {
     README.split("<!-- recipe: ").skip(1).map(|rest| {
         let (name, rest) = rest.split_once(" -->\n```").expect("a block follows the name");
         let (_, rest) = rest.split_once('\n').expect("a block has a language");
         let (text, _) = rest.split_once("\n```").expect("a block has an end");
-        Recipe { name, text }
+        (name, text)
     })
 }
 
-fn recipe(name: &str) -> Recipe {
-    recipes().find(|recipe| recipe.name == name).expect("the README has this recipe")
+fn recipe(name: &str) -> &'static str {
+    recipes().find(|(other, _)| *other == name).expect("the README has this recipe").1
 }
 
 /// The script in a recipe of YAML: what follows the first `|`, as far as it is indented.
 fn script(yaml: &str) -> String {
     let (_, rest) = yaml.split_once("|\n").expect("there is a script");
     let indent = &rest[..rest.len() - rest.trim_start().len()];
-    rest.lines().map_while(|line| line.strip_prefix(indent)).map(|line| format!("{line}\n")).collect()
+    rest.lines().map_while(|line| line.strip_prefix(indent)).collect::<Vec<_>>().join("\n")
 }
 
 fn is_here(shell: &str) -> bool {
@@ -407,6 +385,12 @@ fn done(stdout: &str) -> Run {
 fn pairs(lines: &str, prefix: &str) -> Vec<(String, String)> {
     let pairs = lines.lines().filter(|line| line.starts_with(prefix)).filter_map(|line| line.split_once('='));
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Runs the binary with these variables.
+fn with_these(variables: &[(String, String)], args: &[&str]) -> Run {
+    let env: Vec<(&str, String)> = variables.iter().map(|(name, value)| (&**name, value.clone())).collect();
+    sf_login(&env, args)
 }
 
 /// Stands in for the programs that recipes call, and notes how it was called.
@@ -462,7 +446,7 @@ impl Place {
 
     /// Types the recipe into the shell, what it asks for, and at last what notes the variables that the
     /// shell's children see, and its history.
-    fn type_in(&self, shell: &str, name: &str, answers: &str, env: &Env) -> Run {
+    fn type_in(&self, shell: &str, name: &str, answers: &str, env: &[Setting]) -> Run {
         let options: &[&str] = if shell == "bash" { &["--norc", "--noprofile", "-i"] } else { &["-f", "-i"] };
         let typed = format!(
             "{}\n{answers}code=$?; env > ../environment; fc -l 1 > ../history; exit $code\n",
@@ -471,19 +455,19 @@ impl Place {
         self.start(&[&[shell], options].concat(), &typed, env)
     }
 
-    fn in_fish(&self, name: &str, env: &Env) -> Run {
+    fn in_fish(&self, name: &str, env: &[Setting]) -> Run {
         let script = format!("{}\nset code $status; env > ../environment; exit $code", self.text(name));
         self.start(&["fish", "--no-config", "-c", &script], "", env)
     }
 
     /// Runs the script that a recipe has in its YAML.
-    fn in_ci(&self, shell: &str, options: &[&str], name: &str, env: &Env) -> Run {
+    fn in_ci(&self, shell: &str, options: &[&str], name: &str, env: &[Setting]) -> Run {
         // A trap, because the script may end the shell.
         let script = format!("trap 'env > ../environment' EXIT\n{}", script(&self.text(name)));
         self.start(&[&[shell], options, &["-c", &script]].concat(), "", env)
     }
 
-    fn start(&self, command: &[&str], input: &str, env: &Env) -> Run {
+    fn start(&self, command: &[&str], input: &str, env: &[Setting]) -> Run {
         let folder = self.folder.display();
         let surroundings = [
             ("PATH", format!("{folder}/home/.cargo/bin:{}", path())),
@@ -505,7 +489,7 @@ impl Place {
 
     /// The recipe, for this org's app.
     fn text(&self, name: &str) -> String {
-        let text = recipe(name).text.replace("https://ACME.my.salesforce.com", &self.org);
+        let text = recipe(name).replace("https://ACME.my.salesforce.com", &self.org);
         text.replace("https://login.salesforce.com", &self.org).replace("3MVG9...", CLIENT_ID)
     }
 
