@@ -19,8 +19,7 @@ fn main() -> anyhow::Result<()> {
     let [object, field, file] = &arguments[..] else { bail!("usage: bulk_load OBJECT FIELD FILE") };
     let csv = fs::read(file).with_context(|| format!("{file} cannot be read"))?;
     let line_ending = if csv.windows(2).any(|end| end == b"\r\n") { "CRLF" } else { "LF" };
-    // The upload is one request.
-    let session = Session::from_env()?.timeout(Duration::from_secs(600));
+    let session = Session::from_env()?;
     let job = json!({
         "operation": "upsert", "object": object, "externalIdFieldName": field,
         "contentType": "CSV", "lineEnding": line_ending,
@@ -28,7 +27,8 @@ fn main() -> anyhow::Result<()> {
     let job: Value = session.post("jobs/ingest", &job)?;
     let job = format!("jobs/ingest/{}", path_segment(job["id"].as_str().context("the job has no id")?));
     let batches = session.url(&format!("{job}/batches"))?;
-    session.run(Request::put(batches).header("Content-Type", "text/csv").body(csv)?)?;
+    let upload = Request::put(batches).header("Content-Type", "text/csv").body(csv)?;
+    session.clone().timeout(Duration::from_secs(600)).run(upload)?;
     let _: IgnoredAny = session.patch(&job, &json!({ "state": "UploadComplete" }))?;
     let mut pause = Duration::from_millis(100);
     let end = loop {

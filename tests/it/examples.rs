@@ -10,11 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use fake_org::{Answer, CLIENT_ID, ORG_ID, Org, USER_ID, USERNAME};
 use serde_json::{Value, json};
 
-use crate::support::{Run, assert_no_secret, run, with};
+use crate::support::{QUERY, Run, TOKEN_PATH, assert_no_secret, done, host, run, with};
 
-const TOKEN_PATH: &str = "/services/oauth2/token";
 const API: &str = "/services/data/v66.0";
-const QUERY: &str = "/services/data/v66.0/query";
 const JOBS: &str = "/services/data/v66.0/jobs/query";
 
 // quickstart
@@ -95,9 +93,9 @@ fn quickstart_logs_in_with_the_settings_and_masks_what_it_does_not_know() {
 
 What next: README.md, \"What you need in the org\"; cargo run -- --help; cargo doc --open
 ",
-        host = url.replace("https://", "")
+        host = host(&org)
     );
-    assert_eq!(quickstart(&org.env()), printed(&expected));
+    assert_eq!(quickstart(&org.env()), done(&expected));
     assert_eq!(paths(&org), [TOKEN_PATH, QUERY]);
 }
 
@@ -118,7 +116,7 @@ fn sync_accounts_rates_what_has_changed_and_finds_nothing_to_do_then() {
     account(Value::Null, json!(5000), Value::Null);
     let since = "2026-01-01T00:03:00+00:00";
     let run = example(&org.env(), "sync_accounts", &[since], "");
-    assert_eq!(run, printed("5 accounts changed since 2026-01-01T00:03:00+00:00, 4 rated anew\n"));
+    assert_eq!(run, done("5 accounts changed since 2026-01-01T00:03:00+00:00, 4 rated anew\n"));
 
     let records = org.records("Account");
     let ratings: Vec<_> = records.iter().map(|record| record.get("Rating").and_then(Value::as_str)).collect();
@@ -139,7 +137,7 @@ fn sync_accounts_rates_what_has_changed_and_finds_nothing_to_do_then() {
     assert_eq!(writes, expected);
 
     let run = example(&org.env(), "sync_accounts", &[since], "");
-    assert_eq!(run, printed("5 accounts changed since 2026-01-01T00:03:00+00:00, 0 rated anew\n"));
+    assert_eq!(run, done("5 accounts changed since 2026-01-01T00:03:00+00:00, 0 rated anew\n"));
     assert_eq!(paths(&org), [TOKEN_PATH, QUERY]);
 }
 
@@ -148,7 +146,7 @@ fn sync_accounts_begins_with_yesterday() {
     let org = Org::start();
     org.answer_to(QUERY, Answer::json(200, r#"{"totalSize":0,"done":true,"records":[]}"#));
     let run = example(&org.env(), "sync_accounts", &[], "");
-    assert_eq!(run, printed("0 accounts changed since YESTERDAY, 0 rated anew\n"));
+    assert_eq!(run, done("0 accounts changed since YESTERDAY, 0 rated anew\n"));
     let soql = org.requests()[1].param("q").expect("it asks");
     assert!(soql.contains(" WHERE LastModifiedDate >= YESTERDAY AND "), "{soql}");
 }
@@ -158,8 +156,7 @@ fn sync_accounts_takes_nothing_but_a_time() {
     let org = Org::start();
     for since in ["2026-01-01 OR Name != null", "'2026'", "a,b", "(SELECT Id FROM User)"] {
         let run = example(&org.env(), "sync_accounts", &[since], "");
-        let says = "Error: SINCE is not a time: write e.g. 2026-11-23T00:00:00Z\n".to_owned();
-        assert_eq!(run, Run { code: Some(1), stdout: String::new(), stderr: says }, "{since}");
+        assert_eq!(run, failed("Error: SINCE is not a time: write e.g. 2026-11-23T00:00:00Z\n"), "{since}");
     }
     assert_eq!(org.connections(), 0);
 }
@@ -173,7 +170,7 @@ fn sync_accounts_survives_sessions_that_expire() {
         setup.session_uses = Some(3);
     });
     let run = example(&org.env(), "sync_accounts", &["2026-01-01T00:00:00Z"], "");
-    assert_eq!(run, printed("10 accounts changed since 2026-01-01T00:00:00Z, 10 rated anew\n"));
+    assert_eq!(run, done("10 accounts changed since 2026-01-01T00:00:00Z, 10 rated anew\n"));
     assert!(org.records("Account").iter().all(|record| record["Rating"] == "Cold"));
     assert_eq!(org.logins(), 5, "three pages and ten writes, three requests a session");
     let writes = org.requests().iter().filter(|request| request.method == "PATCH").count();
@@ -190,7 +187,7 @@ fn bulk_query_waits_for_its_job_and_prints_the_csv() {
     let run = example(&org.env(), "bulk_query", &["SELECT Name, External_Id__c FROM Account"], "");
     let csv = "\"Name\",\"External_Id__c\"\n\"Account 00001\",\"EXT-00001\"\n\"Account 00002\",\"EXT-00002\"\n\
                \"Ada, \"\"Countess\"\"\nof Lovelace\",\"\"\n";
-    assert_eq!(run, printed(csv));
+    assert_eq!(run, done(csv));
     let requests = org.requests();
     let soql = "SELECT Name, External_Id__c FROM Account";
     let job: Value = serde_json::from_slice(&requests[1].body).expect("the job is JSON");
@@ -278,13 +275,12 @@ fn bulk_query_says_why_there_is_no_result() {
         org.answer_to(&path, answer);
         let run = example(&org.env(), "bulk_query", &[], "");
         assert_eq!((run.code, &*run.stdout), (Some(1), stdout), "{case}: {}", run.stderr);
-        assert_eq!(run.stderr.lines().next(), Some(&*format!("Error: {says}")), "{case}");
+        assert_eq!(run.headline(), format!("Error: {says}"), "{case}");
     }
     let org = Org::start();
     org.setup(|setup| setup.bulk_fails = true);
     let run = example(&org.env(), "bulk_query", &[], "");
-    let says = format!("Error: {JOB} is Failed: InternalServerError : the job failed\n");
-    assert_eq!(run, Run { code: Some(1), stdout: String::new(), stderr: says });
+    assert_eq!(run, failed(&format!("Error: {JOB} is Failed: InternalServerError : the job failed\n")));
 }
 
 // bulk_load
@@ -322,7 +318,7 @@ fn bulk_load_writes_the_rows_and_prints_those_that_were_refused() {
 fn bulk_load_succeeds_when_all_rows_were_written() {
     let org = Org::start();
     let run = bulk_load(&org, "External_Id__c,Name\nA,One\nB,Two\n");
-    assert_eq!(run, printed("\"sf__Id\",\"sf__Error\",\"External_Id__c\",\"Name\"\n"));
+    assert_eq!(run, done("\"sf__Id\",\"sf__Error\",\"External_Id__c\",\"Name\"\n"));
     assert_eq!(org.records("Account").len(), 2);
 }
 
@@ -333,7 +329,7 @@ fn bulk_load_says_why_a_job_failed_or_did_not_begin() {
     let says = "jobs/ingest/7505g0000000001AAA is Failed: InvalidBatch : Field name not found : Nome";
     assert_eq!(run, failed(&format!("Error: {says}\n")));
     let run = example(&org.env(), "bulk_load", &["Account", "External_Id__c", "/no/such/file"], "");
-    assert_eq!(run.stderr.lines().next(), Some("Error: /no/such/file cannot be read"));
+    assert_eq!(run.headline(), "Error: /no/such/file cannot be read");
     let run = example(&org.env(), "bulk_load", &[], "");
     assert_eq!(run, failed("Error: usage: bulk_load OBJECT FIELD FILE\n"));
     assert_eq!(org.logins(), 1);
@@ -349,7 +345,7 @@ fn upsert_records_writes_200_a_request() {
         .map(|n| format!(r#"{{"attributes":{{"type":"Account","url":"/x"}},"External_Id__c":"EXT-{n:03}","Name":"N{n}"}}"#))
         .collect();
     let upsert = |input: &str| example(&org.env(), "upsert_records", &["Account", "External_Id__c"], input);
-    assert_eq!(upsert(&lines.join("\n")), printed("401 records written\n"));
+    assert_eq!(upsert(&lines.join("\n")), done("401 records written\n"));
     let records = org.records("Account");
     assert_eq!((records.len(), &records[0]["Name"]), (401, &json!("N1")));
     let requests = org.take_requests();
@@ -364,7 +360,7 @@ fn upsert_records_writes_200_a_request() {
         .collect();
     assert_eq!(sizes, [200, 200, 1]);
     // Once more, as after a lost connection: nothing is there twice.
-    assert_eq!(upsert(&lines.join("\n")), printed("401 records written\n"));
+    assert_eq!(upsert(&lines.join("\n")), done("401 records written\n"));
     assert_eq!(org.records("Account").len(), 401);
 }
 
@@ -384,7 +380,7 @@ fn upsert_records_sees_refusals_within_a_status_of_200() {
     assert_eq!(told[1..], ["Error: 1 records refused"]);
 
     let run = upsert("{\"External_Id__c\":\"D\",\"Name\":\"Four\"}\n[]");
-    assert_eq!(run.stderr.lines().next(), Some("Error: line 2 is not a JSON object"));
+    assert_eq!(run.headline(), "Error: line 2 is not a JSON object");
     assert_eq!(org.records("Account").len(), 2, "a request is sent as a whole, or not at all");
 }
 
@@ -472,18 +468,13 @@ fn failed(stderr: &str) -> Run {
     Run { code: Some(1), stdout: String::new(), stderr: stderr.to_owned() }
 }
 
-fn printed(stdout: &str) -> Run {
-    Run { code: Some(0), stdout: stdout.to_owned(), stderr: String::new() }
-}
-
 #[track_caller]
 fn assert_refused(run: &Run, org: &Org) {
     assert_eq!(run.code, Some(1));
     let lines: Vec<&str> = run.stderr.lines().collect();
     assert_eq!(lines[0], "Error: login refused: authentication failure (invalid_grant, HTTP 400)");
-    let host = org.url().replace("http://", "");
-    let tried = format!("tried: password flow, user {USERNAME}, host {host}, security token set");
-    assert_eq!(lines[1], tried);
+    let host = host(org);
+    assert_eq!(lines[1], format!("tried: password flow, user {USERNAME}, host {host}, security token set"));
     assert!(lines.len() > 3 && lines[2..].iter().all(|line| line.starts_with("hint: ")), "{}", run.stderr);
     assert_eq!(org.logins(), 1, "a refused login is not repeated");
 }

@@ -2,7 +2,6 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,13 +11,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, SECURITY_TOKEN};
 use serde_json::{Value, json};
 
-use crate::support::{Run, assert_no_secret, login, run, sf_login, with, without};
+use crate::support::{
+    Run, TOKEN_PATH, assert_no_secret, client_credentials_env, done, kept_env, login, nobody, run, sf_login,
+    with, without,
+};
 
 const README: &str = include_str!("../../README.md");
 
 const TOKEN: &str = "00D5g00000FakeO!AQ.of_a-test~+/=";
-
-type Setting = (&'static str, String);
 
 #[test]
 fn every_recipe_of_the_readme_is_run_here() {
@@ -103,7 +103,7 @@ fn fish_has_a_line_of_its_own() {
     assert_eq!(place.in_fish("the token, fish", &org.env()), done(""));
     assert_eq!(place.token(), Some((TOKEN.to_owned(), org.url())));
 
-    org.always("/services/oauth2/token", Answer::oauth_error("invalid_grant", "authentication failure"));
+    org.always(TOKEN_PATH, Answer::oauth_error("invalid_grant", "authentication failure"));
     let place = Place::new(&org);
     let run = place.in_fish("the token, fish", &org.env());
     assert_eq!((run.code, &*run.stdout), (Some(3), ""));
@@ -115,8 +115,7 @@ fn salesforces_cli_gets_the_token_by_its_environment() {
     in_each_shell(|shell| {
         let org = org();
         let place = Place::new(&org);
-        let env = with(&org.env(), "SF_FLOW", "client_credentials");
-        let run = place.type_in(shell, "sf", "", &env);
+        let run = place.type_in(shell, "sf", "", &client_credentials_env(&org));
         assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell}: {}", run.stderr);
         place.assert_sf_got_the_token(&org);
     });
@@ -127,8 +126,7 @@ fn curl_gets_the_token_by_its_standard_input() {
     in_each_shell(|shell| {
         let org = org();
         let place = Place::new(&org);
-        let kept = vec![("SF_ACCESS_TOKEN", TOKEN.to_owned()), ("SF_ORG_INSTANCE_URL", org.url())];
-        let run = place.type_in(shell, "curl", "", &kept);
+        let run = place.type_in(shell, "curl", "", &kept_env(&org, TOKEN));
         assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell}: {}", run.stderr);
         let url = format!("{}/services/data/v66.0/sobjects/Account", org.url());
         let header = "Content-Type: application/json";
@@ -173,8 +171,7 @@ fn log_out_ends_the_session_and_never_begins_one() {
     in_each_shell(|shell| {
         let org = Org::start();
         let token = login(&org).token().expect("the login is right");
-        let kept =
-            vec![("SF_ACCESS_TOKEN", token.access_token().to_owned()), ("SF_ORG_INSTANCE_URL", org.url())];
+        let kept = kept_env(&org, token.access_token());
         let place = Place::new(&org);
         assert_eq!(place.type_in(shell, "log out", "", &kept).code, Some(0), "{shell}");
         assert_eq!(place.token(), None, "{shell}");
@@ -205,12 +202,12 @@ fn cron_repeats_an_outage_but_not_a_refused_login() {
 
     assert_eq!((cron(), accounts(), org.logins()), (done(""), 2, 1));
     org.seed_accounts(1);
-    org.always("/services/oauth2/token", Answer::html(503, "Maintenance").header("Retry-After", "0"));
+    org.always(TOKEN_PATH, Answer::html(503, "Maintenance").header("Retry-After", "0"));
     for _ in 0..2 {
         assert!(cron().stderr.starts_with("sf-login: unexpected reply: "));
     }
     assert_eq!((accounts(), org.logins()), (2, 7), "two times three tries");
-    org.always("/services/oauth2/token", Answer::oauth_error("invalid_grant", "authentication failure"));
+    org.always(TOKEN_PATH, Answer::oauth_error("invalid_grant", "authentication failure"));
     assert!(cron().stderr.starts_with("sf-login: login refused: authentication failure "));
     org.behave();
     assert_eq!(cron().stderr, "");
@@ -270,11 +267,11 @@ fn the_describe_is_replaced_as_a_whole() {
 fn a_recipe_fails_as_its_login_fails_and_leaves_nothing_behind() {
     let refused = |org: &Org| {
         let answer = Answer::oauth_error("invalid_grant", "authentication failure");
-        org.always("/services/oauth2/token", answer);
+        org.always(TOKEN_PATH, answer);
     };
     let away = |org: &Org| {
         let answer = Answer::html(503, "Maintenance").header("Retry-After", "0");
-        org.always("/services/oauth2/token", answer);
+        org.always(TOKEN_PATH, answer);
     };
     let assert_failed = |case: &str, place: &Place, run: Run, code: i32| {
         assert_eq!((run.code, &*run.stdout), (Some(code), ""), "{case}: {}", run.stderr);
@@ -308,13 +305,13 @@ fn a_recipe_fails_as_its_login_fails_and_leaves_nothing_behind() {
 #[test]
 fn a_recipe_fails_when_the_org_cannot_be_reached() {
     let org = org();
-    // A port that no server can get while this connection has it.
-    let taken = TcpStream::connect(org.addr()).expect("the org is there");
-    let nobody = format!("http://{}", taken.local_addr().expect("it has a port"));
-    for (name, env) in [
-        ("the token", with(&org.env(), "SF_LOGIN_URL", &nobody)),
-        ("log out", vec![("SF_ACCESS_TOKEN", TOKEN.to_owned()), ("SF_ORG_INSTANCE_URL", nobody)]),
-    ] {
+    let (addr, _open) = nobody();
+    let url = format!("http://{addr}");
+    let cases = [
+        ("the token", with(&org.env(), "SF_LOGIN_URL", &url)),
+        ("log out", with(&kept_env(&org, TOKEN), "SF_ORG_INSTANCE_URL", &url)),
+    ];
+    for (name, env) in cases {
         let run = Place::new(&org).type_in("bash", name, "", &env);
         assert_eq!(run.code, Some(1), "{name}: {}", run.stderr);
         assert!(run.stderr.contains("sf-login: no reply from 127.0.0.1:"), "{name}: {}", run.stderr);
@@ -324,7 +321,7 @@ fn a_recipe_fails_when_the_org_cannot_be_reached() {
 #[test]
 fn the_readmes_reason_for_not_writing_eval_of_a_substitution_holds() {
     let org = org();
-    org.always("/services/oauth2/token", Answer::oauth_error("invalid_grant", "authentication failure"));
+    org.always(TOKEN_PATH, Answer::oauth_error("invalid_grant", "authentication failure"));
     let run = Place::new(&org).start(&["sh", "-c", "eval \"$(sf-login --format env)\""], "", &org.env());
     assert_eq!(run.code, Some(0), "it hides that the login was refused");
 }
@@ -375,10 +372,6 @@ fn org() -> Org {
     let org = Org::start();
     org.setup(|setup| setup.token = Some(TOKEN.to_owned()));
     org
-}
-
-fn done(stdout: &str) -> Run {
-    Run { code: Some(0), stdout: stdout.to_owned(), stderr: String::new() }
 }
 
 /// The variables that these lines set, if their names begin so.
@@ -446,7 +439,7 @@ impl Place {
 
     /// Types the recipe into the shell, what it asks for, and at last what notes the variables that the
     /// shell's children see, and its history.
-    fn type_in(&self, shell: &str, name: &str, answers: &str, env: &[Setting]) -> Run {
+    fn type_in(&self, shell: &str, name: &str, answers: &str, env: &[(&'static str, String)]) -> Run {
         let options: &[&str] = if shell == "bash" { &["--norc", "--noprofile", "-i"] } else { &["-f", "-i"] };
         let typed = format!(
             "{}\n{answers}code=$?; env > ../environment; fc -l 1 > ../history; exit $code\n",
@@ -455,19 +448,19 @@ impl Place {
         self.start(&[&[shell], options].concat(), &typed, env)
     }
 
-    fn in_fish(&self, name: &str, env: &[Setting]) -> Run {
+    fn in_fish(&self, name: &str, env: &[(&'static str, String)]) -> Run {
         let script = format!("{}\nset code $status; env > ../environment; exit $code", self.text(name));
         self.start(&["fish", "--no-config", "-c", &script], "", env)
     }
 
     /// Runs the script that a recipe has in its YAML.
-    fn in_ci(&self, shell: &str, options: &[&str], name: &str, env: &[Setting]) -> Run {
+    fn in_ci(&self, shell: &str, options: &[&str], name: &str, env: &[(&'static str, String)]) -> Run {
         // A trap, because the script may end the shell.
         let script = format!("trap 'env > ../environment' EXIT\n{}", script(&self.text(name)));
         self.start(&[&[shell], options, &["-c", &script]].concat(), "", env)
     }
 
-    fn start(&self, command: &[&str], input: &str, env: &[Setting]) -> Run {
+    fn start(&self, command: &[&str], input: &str, env: &[(&'static str, String)]) -> Run {
         let folder = self.folder.display();
         let surroundings = [
             ("PATH", format!("{folder}/home/.cargo/bin:{}", path())),
