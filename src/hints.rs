@@ -164,7 +164,7 @@ const HINTS: &[Hint] = &[
     (|c| c.api("invalid_session_id") && !c.says("the rest api") && !c.can_log_in() || c.got(&[Odd::Text]) && c.says("bad_oauth_token"),
      "the token may have expired or be another org's: get a new one ({`sf-login --format env`}), or let the session log in ({SF_CLIENT_ID and so on})"),
     (|c| c.api("invalid_session_id") && (c.can_log_in() || !c.says("session expired or invalid")),
-     "a policy may refuse it, and no new login helps: see the app's IP Relaxation, API Access Control, Session Settings (IP lock, High Assurance)"),
+     "a policy may refuse even a new login's token: see the app's IP Relaxation, API Access Control, Session Settings (IP lock, High Assurance)"),
     (|c| c.api("expired_password"),
      "the user's password has expired: a new one is set in a browser, which also mails a new security token"),
     (|c| c.api("invalid_iss|url_not_reset|invalid_token|unsupported_token_type"),
@@ -242,7 +242,7 @@ const HINTS: &[Hint] = &[
     (|c| c.tls("not valid for name|mismatch|does not match"),
      "the server cannot prove that it is this host: check the host for a typing error, and whether a proxy or network login stands between"),
     (|c| c.unknown_issuer(),
-     "the certificate's authority is not trusted here (a company proxy's?): put it in SSL_CERT_FILE (PEM), or {trust}"),
+     "its authority is not trusted (a company proxy's?): put it in SSL_CERT_FILE, or, with the feature native-tls or platform-verifier, in the system"),
     (|c| c.unknown_issuer() && !c.says("self-signed|self signed"),
      "or the server does not send its intermediate certificate: that one and its root may stand in SSL_CERT_FILE, in place of all others"),
     (|c| c.tls("causedasendentity"),
@@ -303,13 +303,6 @@ const IN_A_PROGRAM: &[(&str, &str)] = &[
     ("later", "later, or allow more time (Login::timeout, Session::timeout)"),
 ];
 
-/// What to do with an authority of one's own, beside `SSL_CERT_FILE`.
-const TRUST: &str = if cfg!(all(feature = "rustls", not(feature = "platform-verifier"))) {
-    "use the feature platform-verifier"
-} else {
-    "install it in the system"
-};
-
 /// The hints that fit, most likely first, at most four.
 pub(crate) fn hints(case: &Case<'_>) -> Vec<String> {
     let holding = |table: &[Hint]| -> Vec<&str> {
@@ -334,7 +327,7 @@ pub(crate) fn hints(case: &Case<'_>) -> Vec<String> {
 }
 
 fn fill(say: &str, from_env: bool) -> String {
-    IN_A_PROGRAM.iter().fold(say.replace("{trust}", TRUST), |say, (here, there)| {
+    IN_A_PROGRAM.iter().fold(say.to_owned(), |say, (here, there)| {
         say.replace(&format!("{{{here}}}"), if from_env { here } else { there })
     })
 }

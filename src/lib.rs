@@ -60,7 +60,26 @@
 //! Salesforce says `authentication failure` for nearly every cause. Its administrators see the true one in *Setup >
 //! Login History*, in the column *Status*:
 //!
-//! TABLE
+//! | Status | means | change |
+//! |---|---|---|
+//! | *no entry at all* | the login did not arrive at this org | the login URL, the username, or the app's consumer key |
+//! | Invalid Password | the password is wrong, or the security token at its end | the password; the security token, which every new password replaces |
+//! | Invalid Login | no such user there | the username, or the login URL: sandboxes have their own |
+//! | Failed: API security token required | the address is outside the org's trusted IP ranges, and no security token was sent | `SF_SECURITY_TOKEN`, or *Setup > Network Access* |
+//! | Failed: Computer activation required | the user was never confirmed at this address | *Setup > Network Access*: add the address to the trusted IP ranges |
+//! | Username-Password Flow Disabled | the org blocks the flow, or the app is an External Client App | client credentials; or *Setup > OAuth and OpenID Connect Settings* |
+//! | Failed: Not approved for access | the app takes only users whom an administrator approved | the app's policies: add the user's profile or a permission set |
+//! | Password Lockout | too many wrong passwords | *Setup > Users > the user > Unlock*, or wait for the end of the lockout |
+//! | User is Inactive, User is Frozen | an administrator deactivated or froze the user | *Setup > Users > the user*: Active, Unfreeze |
+//! | Restricted IP, Failed: IP Address Not Allowed | the address is outside the profile's Login IP Ranges or what the app allows | the profile; the app's policy *IP Relaxation* |
+//! | Restricted Time | the hour is outside the profile's Login Hours | the profile |
+//! | Restricted Domain | the org takes logins at its My Domain only | `SF_LOGIN_URL=https://ACME.my.salesforce.com` (*Setup > My Domain*) |
+//! | Login Rate Exceeded | more than 3,600 logins of the user in an hour | keep the token and use it again; wait an hour |
+//! | Failed: Consumer Deleted, Package for this consumer is not installed | the app is gone, or not installed in this org | *Setup > Connected Apps OAuth Usage*: install it; or another app's key |
+//! | Failed: OAuth API access disabled | the org or the user has no access to the API | the permission *API Enabled*; the org's edition |
+//! | No Experience Cloud site access, Invalid - Experience Cloud site offline | the user is no member of the site, or the site is not active | the site's members; its activation |
+//!
+//! The wording varies a little between releases and kinds of login, with or without "Failed:" before it.
 //!
 //! # Security
 //!
@@ -1667,9 +1686,7 @@ impl<T: DeserializeOwned> Records<'_, T> {
         };
         let (text, page) = read().map_err(|misfit| session.context(&request).misfit(&reply, misfit))?;
         if keeps_json::<T>() && has_unfinished_subquery(text) {
-            let problem = "a subquery has more rows than the page holds: query the child object itself, with the \
-                           parent's id in WHERE";
-            return Err(broken(Odd::Subquery, problem));
+            return Err(broken(Odd::Subquery, "a subquery has more rows than the page holds"));
         }
         self.seen.insert(path);
         self.total = self.total.or(page.total_size.and_then(|n| u64::try_from(n).ok()));
@@ -2224,14 +2241,15 @@ impl Context<'_> {
         if host == url.authority { url.origin.clone() } else { host }
     }
 
-    /// A host, which may have a few digits, as `na139` has, and a port.
+    /// A host, whose words may end with a few digits, as `na139` does, and a port.
     fn host(&self, authority: &str) -> String {
         let is_port = |port: &str| port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit());
         let (host, _) =
             authority.rsplit_once(':').filter(|(_, port)| is_port(port)).unwrap_or((authority, ""));
-        let name = host.replace(|c: char| c.is_ascii_digit(), "");
+        let name = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+        let name = host.split(['.', '-']).map(name).collect::<Vec<_>>().join(".");
         let is_loopback = host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
-        if is_loopback || host.len() - name.len() <= 3 && self.may_show(&name) {
+        if is_loopback || host.len() - name.len() <= 4 && self.may_show(&name) {
             one_line(authority)
         } else {
             WITHHELD.to_owned()
@@ -2378,6 +2396,6 @@ mod tests {
     #[test]
     fn the_code_challenge_is_that_of_rfc_7636() {
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-        assert_eq!(code_challenge(verifier), "E9Melhoa2OwvFrEMTJguCdVGHjaoeK1t8oSstw-cM");
+        assert_eq!(code_challenge(verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
 }

@@ -802,8 +802,9 @@ impl NoReply {
             ureq::Error::Protocol(_) => (Cause::NotHttp, format!("not an HTTP reply ({text})"), by_proof),
             // An alert is the server's word about this side.
             _ if says("certificate") && !says("alert") => {
-                // rustls goes on with times in seconds since 1970, which nobody reads.
+                // rustls goes on with times in seconds since 1970, and with all algorithms that it knows.
                 let text = text.split(": verification time").next().unwrap_or_default();
+                let text = text.split(" {").next().unwrap_or_default();
                 (Cause::Certificate, format!("TLS: {text}"), None)
             }
             _ if is_tls => {
