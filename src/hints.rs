@@ -10,7 +10,7 @@ use crate::wire::Cause;
 use crate::{Flow, Login, Renewal, Tried};
 
 /// How many hints an error shows, so that a refusal and its hints stay on a screen of 80x24.
-pub(crate) const MOST: usize = 4;
+const MOST: usize = 4;
 
 /// A failure, as the table looks at it.
 pub(crate) struct Case<'a> {
@@ -449,7 +449,11 @@ impl Case<'_> {
     fn names_variables(&self) -> bool {
         match self.tried {
             Tried::Login(login) => login.from_env,
-            Tried::Request { shared, .. } => shared.from_env,
+            Tried::Request { shared, .. } => match &shared.renewal {
+                Renewal::Login(login) => login.from_env,
+                Renewal::Unusable(_) => true,
+                Renewal::None => false,
+            },
         }
     }
 

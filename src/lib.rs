@@ -21,8 +21,8 @@
 //! }
 //! ```
 //!
-//! The [README](https://crates.io/crates/sf-login) says what you need in the org, and has recipes for the shell,
-//! for CI and for a `build.rs`; [`Login::from_env`] lists the variables.
+//! The [README](https://crates.io/crates/sf-login) says what you need in the org, and has recipes for the
+//! shell, for CI and for a `build.rs`; [`Login::from_env`] lists the variables.
 //!
 //! # Concepts
 //!
@@ -43,13 +43,13 @@
 //! | a customer or partner, at an Experience Cloud site | [`App::code_credentials`] | the site's address |
 //!
 //! The username-password flow still works for connected apps in orgs that allow it. Salesforce blocks it by
-//! default in orgs created since Summer '23, External Client Apps never had it, and its retirement is announced
-//! (for 20 February 2027, as of November 2026). Moving to client credentials is one line.
+//! default in orgs created since Summer '23, External Client Apps never had it, and its retirement is
+//! announced (for 20 February 2027, as of November 2026). Moving to client credentials is one line.
 //!
 //! # When a login fails
 //!
-//! Every fallible call gives an [`Error`]: match on [`Error::kind`], or just use `?`, since its `Display` and its
-//! `Debug` both say all of it:
+//! Every fallible call gives an [`Error`]: match on [`Error::kind`], or just use `?`, since its `Display` and
+//! its `Debug` both say all of it:
 //!
 //! ```text
 //! login refused: authentication failure (invalid_grant, HTTP 400)
@@ -57,8 +57,8 @@
 //! hint: ...
 //! ```
 //!
-//! Salesforce says `authentication failure` for nearly every cause. Its administrators see the true one in *Setup >
-//! Login History*, in the column *Status*:
+//! Salesforce says `authentication failure` for nearly every cause. Its administrators see the true one in
+//! *Setup > Login History*, in the column *Status*:
 //!
 //! | Status | means | change |
 //! |---|---|---|
@@ -83,32 +83,33 @@
 //!
 //! # Security
 //!
-//! - Secrets (passwords, security tokens, client secrets, access tokens, codes) appear in no `Debug`, `Display`,
-//!   hint or panic, and in no log record while the logger's maximum level is debug. Of what a *login* host says,
-//!   only plain words are shown: letters in words of ordinary length, none of them a part of a secret. What the
-//!   *API* says is shown unless letters and digits of a secret stand in it.
+//! - Secrets (passwords, security tokens, client secrets, access tokens, codes) appear in no `Debug`,
+//!   `Display`, hint or panic, and in no log record while the logger's maximum level is debug. Of what a
+//!   *login* host says, only plain words are shown: letters in words of ordinary length, none of them a part
+//!   of a secret. What the *API* says is shown unless letters and digits of a secret stand in it.
 //! - Credentials go over https only (plain http to `127.0.0.0/8`, `[::1]` and `localhost`, and there never
 //!   through a proxy); redirects are not followed. The token goes to the instance's own origin only.
 //! - Every exchange has a deadline and every reply a size limit, after decompression. A refused login is not
 //!   repeated, and a truncated reply is an error.
 //!
-//! Not covered: memory is not wiped; the API repeating a token in an encoding (base64, say); a secret that is one
-//! plain word and comes back rearranged; at log level trace, ureq's own records, and at debug what a server
-//! writes into headers like `Server`; a caller's agent, whose middleware, resolver and connectors are the caller's
-//! to trust; a body delimited only by the connection's end, which cannot be told from a truncated one (JSON that
-//! was truncated is still an error); a proxy that sends its answer to `CONNECT` byte by byte, which the
-//! deadline does not end.
+//! Not covered: memory is not wiped; the API repeating a token in an encoding (base64, say); a secret that is
+//! one plain word and comes back rearranged; at log level trace, ureq's own records, and at debug what a
+//! server writes into headers like `Server`; a caller's agent, whose middleware, resolver and connectors are
+//! the caller's to trust; a body delimited only by the connection's end, which cannot be told from a
+//! truncated one (JSON that was truncated is still an error); a proxy that sends its answer to `CONNECT` byte
+//! by byte, which the deadline does not end.
 //!
 //! # Memory
 //!
-//! One reply is in memory at a time, 64 MiB of JSON at most. A page of a query holds at most 2,000 records, so it is
-//! usually below 2 MiB; read into [`serde_json::Value`] it takes several times its size, and in the worst case (numbers
-//! of one digit) some twenty times. [`Session::run`] streams replies of any size.
+//! One reply is in memory at a time, 64 MiB of JSON at most. A page of a query holds at most 2,000 records,
+//! so it is usually below 2 MiB; read into [`serde_json::Value`] it takes several times its size, and in the
+//! worst case (numbers of one digit) some twenty times. [`Session::run`] streams replies of any size.
 //!
 //! # Crate features
 //!
-//! `rustls` and `gzip` are on by default; `native-tls`, `platform-verifier` (rustls with the operating system's roots)
-//! and `socks-proxy` pass through to ureq. One of `rustls` and `native-tls` is needed; with both, rustls is used.
+//! `rustls` and `gzip` are on by default; `native-tls`, `platform-verifier` (rustls with the operating
+//! system's roots) and `socks-proxy` pass through to ureq. One of `rustls` and `native-tls` is needed; with
+//! both, rustls is used.
 
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 compile_error!("sf-login needs TLS: enable its feature `rustls` (the default) or `native-tls`");
@@ -144,10 +145,10 @@ pub use ureq;
 
 /// The `SF_*` settings that hold no secret, for `cargo::rerun-if-env-changed` in a `build.rs`.
 ///
-/// Cargo writes the values of the variables that it watches into `target/`, so watch only these. And it runs a
-/// build script that fails again at every check: commit what the script fetches, let it log in only when told to
-/// (by `SF_REFRESH=1`, say), and do not let a refused login be what it fails with, because failed logins lock the
-/// user out.
+/// Cargo writes the values of the variables that it watches into `target/`, so watch only these. And it runs
+/// a build script that fails again at every check: commit what the script fetches, let it log in only when
+/// told to (by `SF_REFRESH=1`, say), and do not let a refused login be what it fails with, because failed
+/// logins lock the user out.
 ///
 /// ```
 /// for name in sf_login::ENV_VARS {
@@ -167,8 +168,8 @@ pub const ENV_VARS: &[&str] = &[
 /// Where a login goes unless told otherwise: production and Developer Edition orgs.
 const LOGIN_URL: &str = "https://login.salesforce.com";
 
-/// The API version of requests unless told otherwise: Spring '26. Pinned, since a program that was tried with one
-/// version's replies should not meet another's.
+/// The API version of requests unless told otherwise: Spring '26. Pinned, since a program that was tried with
+/// one version's replies should not meet another's.
 const API_VERSION: &str = "v66.0";
 
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -189,8 +190,9 @@ const REVOKE_PATH: &str = "/services/oauth2/revoke";
 
 /// A connected app or External Client App: its consumer key and secret.
 ///
-/// Salesforce shows both in Setup: *External Client App Manager > the app > Settings > OAuth Settings > Consumer Key
-/// and Secret*, or, for a connected app, *App Manager > the app > View > Manage Consumer Details*.
+/// Salesforce shows both in Setup: *External Client App Manager > the app > Settings > OAuth Settings >
+/// Consumer Key and Secret*, or, for a connected app, *App Manager > the app > View > Manage Consumer
+/// Details*.
 ///
 /// ```
 /// use sf_login::App;
@@ -211,8 +213,8 @@ impl App {
         App { client_id: trimmed(client_id), client_secret: Some(trimmed(client_secret)) }
     }
 
-    /// An app that is trusted without its secret: Salesforce allows it when the app's *Require Secret for Web Server
-    /// Flow* is off, and never in the client credentials flow.
+    /// An app that is trusted without its secret: Salesforce allows it when the app's *Require Secret for Web
+    /// Server Flow* is off, and never in the client credentials flow.
     #[must_use]
     pub fn without_secret(client_id: impl Into<String>) -> App {
         App { client_id: trimmed(client_id), client_secret: None }
@@ -220,8 +222,8 @@ impl App {
 
     /// The OAuth 2.0 username-password flow: a Salesforce user's own name and password.
     ///
-    /// Salesforce blocks it by default in orgs created since Summer '23, never had it for External Client Apps and
-    /// Experience Cloud users, and has announced its retirement.
+    /// Salesforce blocks it by default in orgs created since Summer '23, never had it for External Client
+    /// Apps and Experience Cloud users, and has announced its retirement.
     #[must_use]
     pub fn password(self, username: impl Into<String>, password: impl Into<String>) -> Login {
         self.by(Flow::Password {
@@ -233,8 +235,8 @@ impl App {
 
     /// The OAuth 2.0 client credentials flow: no user; requests run as the app's *Run As* user.
     ///
-    /// Salesforce wants the flow switched on for the app, and [`Login::login_url`] to be the org's My Domain, e.g.
-    /// `https://ACME.my.salesforce.com`.
+    /// Salesforce wants the flow switched on for the app, and [`Login::login_url`] to be the org's My Domain,
+    /// e.g. `https://ACME.my.salesforce.com`.
     ///
     /// ```
     /// # let org = fake_org::Org::start();
@@ -253,8 +255,8 @@ impl App {
     /// The Authorization Code and Credentials flow, for customers and partners of an Experience Cloud site
     /// ("community users"). PKCE is always used.
     ///
-    /// [`Login::login_url`] must be the site's address, e.g. `https://ACME.my.site.com/customers`, and `redirect_uri`
-    /// exactly one of the app's callback URLs; nothing is ever sent there.
+    /// [`Login::login_url`] must be the site's address, e.g. `https://ACME.my.site.com/customers`, and
+    /// `redirect_uri` exactly one of the app's callback URLs; nothing is ever sent there.
     ///
     /// ```
     /// # let org = fake_org::Org::start();
@@ -327,8 +329,8 @@ impl Flow {
 /// How to log in, and where.
 ///
 /// Made by [`App`]'s methods or [`Login::from_env`]. Nothing is sent before [`token`](Login::token),
-/// [`session`](Login::session), or the expiry of a [resumed](Login::resume) session. `Display` says what is tried,
-/// without secrets: the words of an error's `tried:` line.
+/// [`session`](Login::session), or the expiry of a [resumed](Login::resume) session. `Display` says what is
+/// tried, without secrets: the words of an error's `tried:` line.
 #[derive(Clone)]
 pub struct Login {
     app: App,
@@ -353,8 +355,8 @@ impl Login {
     /// | `SF_LOGIN_URL` | default `https://login.salesforce.com` |
     /// | `SF_REDIRECT_URI` | one of the app's callback URLs, in the flow with a code |
     ///
-    /// What a flow does not use is ignored. `SSL_CERT_FILE`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are read when
-    /// the login is made.
+    /// What a flow does not use is ignored. `SSL_CERT_FILE`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are
+    /// read when the login is made.
     ///
     /// ```no_run
     /// // no_run: it would log in with whatever this machine's environment holds.
@@ -370,8 +372,8 @@ impl Login {
         Login::read_env(None)
     }
 
-    /// As [`from_env`](Login::from_env), with a password that the caller got elsewhere (from standard input, say) in
-    /// place of `SF_PASSWORD`.
+    /// As [`from_env`](Login::from_env), with a password that the caller got elsewhere (from standard input,
+    /// say) in place of `SF_PASSWORD`.
     ///
     /// # Errors
     ///
@@ -382,8 +384,8 @@ impl Login {
 
     /// The security token, appended to the password with nothing between them.
     ///
-    /// Salesforce wants it when the caller's address is outside the org's trusted IP ranges, and mails a new one
-    /// whenever the password changes. None by default; it has no part in the other flows.
+    /// Salesforce wants it when the caller's address is outside the org's trusted IP ranges, and mails a new
+    /// one whenever the password changes. None by default; it has no part in the other flows.
     #[must_use]
     pub fn security_token(mut self, token: impl Into<String>) -> Login {
         if let Flow::Password { security_token, .. } = &mut self.flow {
@@ -394,16 +396,17 @@ impl Login {
 
     /// Where to log in; `https://login.salesforce.com` by default.
     ///
-    /// `https://test.salesforce.com` for a sandbox, the org's My Domain (`https://ACME.my.salesforce.com`), or an
-    /// Experience Cloud site (`https://ACME.my.site.com/customers`). The scheme may be left out; slashes at the end,
-    /// spaces around and the token endpoint's own path are taken off.
+    /// `https://test.salesforce.com` for a sandbox, the org's My Domain (`https://ACME.my.salesforce.com`),
+    /// or an Experience Cloud site (`https://ACME.my.site.com/customers`). The scheme may be left out;
+    /// slashes at the end, spaces around and the token endpoint's own path are taken off.
     #[must_use]
     pub fn login_url(mut self, url: impl Into<String>) -> Login {
         self.login_url = url.into();
         self
     }
 
-    /// How long the whole login may take, retries included; 30 seconds by default, of which connecting may take 10.
+    /// How long the whole login may take, retries included; 30 seconds by default, of which connecting may
+    /// take 10.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Login {
         self.timeout = timeout;
@@ -412,10 +415,10 @@ impl Login {
 
     /// An agent of the caller's own, for its proxy, TLS roots or resolver.
     ///
-    /// By default the agent is made from `SSL_CERT_FILE`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. Whatever the
-    /// agent is set to, redirects are not followed, plain http is for loopback only and without a proxy, and
-    /// [`timeout`](Login::timeout) takes the place of the agent's own timeouts. An agent with certificate checks
-    /// turned off is refused.
+    /// By default the agent is made from `SSL_CERT_FILE`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. Whatever
+    /// the agent is set to, redirects are not followed, plain http is for loopback only and without a proxy,
+    /// and [`timeout`](Login::timeout) takes the place of the agent's own timeouts. An agent with certificate
+    /// checks turned off is refused.
     #[must_use]
     pub fn agent(mut self, agent: ureq::Agent) -> Login {
         self.agent = Some(agent);
@@ -893,8 +896,8 @@ fn fields_of(form: &str) -> Map<String, Value> {
 
 /// What the token endpoint answered, all of it.
 ///
-/// `Serialize` and `Deserialize` are that JSON object, so that it can be kept and [resumed](Login::resume); `Debug`
-/// shows no secret, and there is no `Display`.
+/// `Serialize` and `Deserialize` are that JSON object, so that it can be kept and [resumed](Login::resume);
+/// `Debug` shows no secret, and there is no `Display`.
 #[derive(Clone)]
 pub struct Token {
     access_token: String,
@@ -913,8 +916,8 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] when the token holds what no token can hold, or the instance URL is not an https origin
-    /// (http on loopback).
+    /// [`ErrorKind::Setting`] when the token holds what no token can hold, or the instance URL is not an
+    /// https origin (http on loopback).
     pub fn new(access_token: impl Into<String>, instance_url: impl Into<String>) -> Result<Token, Error> {
         Token::of(access_token.into(), &instance_url.into())
             .map_err(|(name, bad)| setting(name, bad.to_string()))
@@ -932,14 +935,15 @@ impl Token {
         &self.instance.origin
     }
 
-    /// Any other field of the reply that is a string: `id`, `scope`, `signature`, `sfdc_community_url` and so on.
-    /// Salesforce leaves some out, depending on the flow.
+    /// Any other field of the reply that is a string: `id`, `scope`, `signature`, `sfdc_community_url` and so
+    /// on. Salesforce leaves some out, depending on the flow.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.get(name)?.as_str()
     }
 
-    /// When Salesforce issued the token; `None` when it did not say, or not as a number of milliseconds since 1970.
+    /// When Salesforce issued the token; `None` when it did not say, or not as a number of milliseconds since
+    /// 1970.
     #[must_use]
     pub fn issued_at(&self) -> Option<SystemTime> {
         const YEAR_9999: u64 = 253_402_300_799_999;
@@ -1035,21 +1039,23 @@ impl<'de> Deserialize<'de> for Token {
 
 /// Requests as the user who logged in.
 ///
-/// `Send + Sync`, and all requests take `&self`: threads share one session, and one login. Cheap to clone: clones share
-/// token and login, and may have a [timeout](Session::timeout) or an [API version](Session::api_version) of their own.
+/// `Send + Sync`, and all requests take `&self`: threads share one session, and one login. Cheap to clone:
+/// clones share token and login, and may have a [timeout](Session::timeout) or an [API
+/// version](Session::api_version) of their own.
 ///
-/// A `path` that begins with `/` is taken from the instance's root, any other is relative to `/services/data/vNN.N/`; an
-/// absolute URL is accepted on the instance's own origin only. What is not plain ASCII in it must be percent-encoded, see
-/// [`path_segment`].
+/// A `path` that begins with `/` is taken from the instance's root, any other is relative to
+/// `/services/data/vNN.N/`; an absolute URL is accepted on the instance's own origin only. What is not plain
+/// ASCII in it must be percent-encoded, see [`path_segment`].
 ///
-/// **An expired session** is replaced by one new login, and the request is sent again; threads that meet it together share
-/// that login. Refused credentials, and a new token that is rejected within a minute, are remembered and not tried again,
-/// so that a loop of requests cannot lock the user out. A new login that failed for another reason, an outage say, is tried
-/// again by the next request.
+/// **An expired session** is replaced by one new login, and the request is sent again; threads that meet it
+/// together share that login. Refused credentials, and a new token that is rejected within a minute, are
+/// remembered and not tried again, so that a loop of requests cannot lock the user out. A new login that
+/// failed for another reason, an outage say, is tried again by the next request.
 ///
-/// **Retries**, at most two and within the timeout: when nothing was sent yet, and when the API is asked too much (429), every
-/// request; when the connection was lost or Salesforce is unavailable (502, 503, 504), only those that read. `Retry-After` in
-/// seconds is honoured. A request without a body, a DELETE say, is repeated only when no connection was made.
+/// **Retries**, at most two and within the timeout: when nothing was sent yet, and when the API is asked too
+/// much (429), every request; when the connection was lost or Salesforce is unavailable (502, 503, 504), only
+/// those that read. `Retry-After` in seconds is honoured. A request without a body, a DELETE say, is repeated
+/// only when no connection was made.
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<Shared>,
@@ -1063,8 +1069,6 @@ pub struct Session {
 struct Shared {
     instance: Url,
     renewal: Renewal,
-    /// Whether its settings came from the environment.
-    from_env: bool,
     state: Mutex<State>,
     login_ended: Condvar,
 }
@@ -1074,7 +1078,7 @@ enum Renewal {
     Login(Box<Login>),
     /// Not at all: it has a token alone.
     None,
-    /// Not at all, because the login beside the token cannot be used.
+    /// Not at all, because the environment's login beside its token cannot be used.
     Unusable(Error),
 }
 
@@ -1100,10 +1104,11 @@ impl Session {
         Ok(Session::made_of(Client::new(None)?, token, Renewal::None))
     }
 
-    /// `SF_ACCESS_TOKEN` with `SF_ORG_INSTANCE_URL` when both are set, else [`Login::from_env`] and [`Login::session`].
+    /// `SF_ACCESS_TOKEN` with `SF_ORG_INSTANCE_URL` when both are set, else [`Login::from_env`] and
+    /// [`Login::session`].
     ///
-    /// With a token, the login from the environment, if it is complete, is kept for when the token has expired.
-    /// `SF_ORG_API_VERSION` sets the [API version](Session::api_version).
+    /// With a token, the login from the environment, if it is complete, is kept for when the token has
+    /// expired. `SF_ORG_API_VERSION` sets the [API version](Session::api_version).
     ///
     /// # Errors
     ///
@@ -1139,16 +1144,16 @@ impl Session {
         Ok(session)
     }
 
-    /// The API version of relative paths: `66.0`, `66` or `v66.0`. Default `66.0`, which stays the same through all
-    /// releases of this crate that are compatible.
+    /// The API version of relative paths: `66.0`, `66` or `v66.0`. Default `66.0`, which stays the same
+    /// through all releases of this crate that are compatible.
     #[must_use]
     pub fn api_version(mut self, version: impl AsRef<str>) -> Session {
         self.version = api_version("api_version", version.as_ref());
         self
     }
 
-    /// How long each request may take, retries and a new login included; 120 seconds by default, of which connecting
-    /// may take 10.
+    /// How long each request may take, retries and a new login included; 120 seconds by default, of which
+    /// connecting may take 10.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Session {
         self.timeout = timeout;
@@ -1181,8 +1186,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Api`] when Salesforce refuses, [`ErrorKind::Unexpected`] also when the reply does not fit `T`,
-    /// [`ErrorKind::Setting`] for a path that cannot be used, and all those of a login.
+    /// [`ErrorKind::Api`] when Salesforce refuses, [`ErrorKind::Unexpected`] also when the reply does not fit
+    /// `T`, [`ErrorKind::Setting`] for a path that cannot be used, and all those of a login.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         self.call(Method::GET, path, None)
     }
@@ -1200,8 +1205,8 @@ impl Session {
         self.call(Method::POST, path, Some(&json_body(body)?))
     }
 
-    /// Changes what is at `path` by the JSON `body`; an empty reply, which is what Salesforce gives for a changed record,
-    /// reads as JSON null.
+    /// Changes what is at `path` by the JSON `body`; an empty reply, which is what Salesforce gives for a
+    /// changed record, reads as JSON null.
     ///
     /// # Errors
     ///
@@ -1247,7 +1252,8 @@ impl Session {
         self.query_at("query", soql)
     }
 
-    /// As [`query`](Session::query), at another resource: `queryAll` (deleted records too) or `tooling/query`.
+    /// As [`query`](Session::query), at another resource: `queryAll` (deleted records too) or
+    /// `tooling/query`.
     #[must_use]
     pub fn query_at<T: DeserializeOwned>(&self, path: &str, soql: &str) -> Records<'_, T> {
         let separator = if path.contains('?') { '&' } else { '?' };
@@ -1273,10 +1279,11 @@ impl Session {
 
     /// Sends any other request: CSV, files, headers of the caller's own. `Ok` is a 2xx reply.
     ///
-    /// The request's method, URI, headers and body are sent, with the session's `Authorization`. GET, HEAD and OPTIONS count
-    /// as reading, all else as writing. Sending the request, waiting for the reply's headers, and reading its body may take
-    /// the [timeout](Session::timeout) each: a long download wants a longer one, which a clone of the session can have. How
-    /// much of the body to read is the caller's to say.
+    /// The request's method, URI, headers and body are sent, with the session's `Authorization`. GET, HEAD
+    /// and OPTIONS count as reading, all else as writing. Sending the request, waiting for the reply's
+    /// headers, and reading its body may take the [timeout](Session::timeout) each: a long download wants a
+    /// longer one, which a clone of the session can have. How much of the body to read is the caller's to
+    /// say.
     ///
     /// ```
     /// use sf_login::ureq::http::Request;
@@ -1326,8 +1333,8 @@ impl Session {
         reply.stream.ok_or_else(|| self.context(&request).unexpected(reply.status, Odd::Empty, "", "empty"))
     }
 
-    /// Logs out: the token is no longer valid, here or wherever else it is used. A token that was not valid any more
-    /// counts as done.
+    /// Logs out: the token is no longer valid, here or wherever else it is used. A token that was not valid
+    /// any more counts as done.
     ///
     /// Salesforce may give one session to several logins of a user and app, so this may log out others too.
     ///
@@ -1357,11 +1364,6 @@ impl Session {
 
 impl Session {
     fn made_of(client: Client, token: Token, renewal: Renewal) -> Session {
-        let from_env = match &renewal {
-            Renewal::Login(login) => login.from_env,
-            Renewal::None => false,
-            Renewal::Unusable(_) => true,
-        };
         let state = State {
             secrets: vec![token.access_token.clone()],
             token: Arc::new(token),
@@ -1371,9 +1373,8 @@ impl Session {
         };
         let instance = state.token.instance.clone();
         let (state, login_ended) = (Mutex::new(state), Condvar::new());
-        let shared = Shared { instance, renewal, from_env, state, login_ended };
         Session {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared { instance, renewal, state, login_ended }),
             client: Ok(client),
             version: Ok(API_VERSION.to_owned()),
             timeout: REQUEST_TIMEOUT,
@@ -1442,7 +1443,8 @@ impl Session {
         }
     }
 
-    /// Sends `request` with the current token, and once more with a new one if that one has expired. Gives a 2xx.
+    /// Sends `request` with the current token, and once more with a new one if that one has expired. Gives a
+    /// 2xx.
     fn send(&self, request: &mut Request<'_>) -> Result<Reply, Error> {
         let client = self.client.as_ref().map_err(Error::clone)?;
         let deadline = Deadline::after(self.timeout);
@@ -1471,9 +1473,9 @@ impl Session {
         }
     }
 
-    /// Replaces the token `used`, which the API has rejected with `expired`, by one new login for all threads that have
-    /// come across it; tells whether it was this thread that logged in, which it may only when `allowed`: once for a
-    /// request.
+    /// Replaces the token `used`, which the API has rejected with `expired`, by one new login for all threads
+    /// that have come across it; tells whether it was this thread that logged in, which it may only when
+    /// `allowed`: once for a request.
     fn log_in_again(
         &self,
         client: &Client,
@@ -1486,7 +1488,9 @@ impl Session {
         let shared = &*self.shared;
         let mut state = shared
             .login_ended
-            .wait_timeout_while(shared.lock(), deadline.left(), |state| state.logging_in)
+            .wait_timeout_while(shared.lock(), deadline.left(), |state| {
+                state.logging_in && Arc::ptr_eq(&state.token, used)
+            })
             .unwrap_or_else(PoisonError::into_inner)
             .0;
         if !Arc::ptr_eq(&state.token, used) {
@@ -1573,7 +1577,8 @@ impl Shared {
         }
     }
 
-    /// Notes that the API has accepted `token`. If it was rejected before, then by a reply that overtook this one.
+    /// Notes that the API has accepted `token`. If it was rejected before, then by a reply that overtook this
+    /// one.
     fn accepted(&self, token: &Arc<Token>) {
         let mut state = self.lock();
         if Arc::ptr_eq(&state.token, token) && state.unproven_since.take().is_some() {
@@ -1636,20 +1641,21 @@ fn api_errors(reply: &Reply) -> Vec<ApiError> {
     }
 }
 
-/// The one refusal that a new login can heal. The policy that bars a session from the REST API has the same code.
+/// The one refusal that a new login can heal. The policy that bars a session from the REST API has the same
+/// code.
 fn is_expired_session(status: u16, errors: &[ApiError]) -> bool {
     let is_policy = |e: &ApiError| e.message.to_lowercase().contains("not valid for use with the rest api");
     status == 401 && errors.iter().any(|e| e.error_code == "INVALID_SESSION_ID" && !is_policy(e))
 }
 
-/// The records of a [query](Session::query): an iterator that asks for a page when it needs one, and has one page in
-/// memory.
+/// The records of a [query](Session::query): an iterator that asks for a page when it needs one, and has one
+/// page in memory.
 ///
-/// It ends after its first error, so a result without an error is whole: a page that repeats, a query that never ends or
-/// goes on without saying where is an error. So is, when the records are JSON as it came ([`serde_json::Value`],
-/// `Box<RawValue>`, or a type made of these, such as `Map<String, Value>`), a subquery with more rows than Salesforce put
-/// into the page: query the child object itself instead. A type of the caller's own must have a place for the subquery's
-/// `done` to know.
+/// It ends after its first error, so a result without an error is whole: a page that repeats, a query that
+/// never ends or goes on without saying where is an error. So is, when the records are JSON as it came
+/// ([`serde_json::Value`], `Box<RawValue>`, or a type made of these, such as `Map<String, Value>`), a
+/// subquery with more rows than Salesforce put into the page: query the child object itself instead. A type
+/// of the caller's own must have a place for the subquery's `done` to know.
 pub struct Records<'s, T> {
     session: &'s Session,
     /// Where the next page is, or why there is no asking for it; `None` when there is no more.
@@ -1663,8 +1669,8 @@ pub struct Records<'s, T> {
 }
 
 impl<T> Records<'_, T> {
-    /// How many records the query has in all, once the first page has come; for `SELECT COUNT() FROM ...`, which has no
-    /// records, the count.
+    /// How many records the query has in all, once the first page has come; for `SELECT COUNT() FROM ...`,
+    /// which has no records, the count.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         self.total
@@ -1876,10 +1882,10 @@ pub fn path_segment(value: &str) -> String {
 
 /// Why something failed, and what to look at.
 ///
-/// `Display` is complete: what failed, why and the HTTP status on the first line (the lines of a SOQL mistake, with the
-/// caret under it, follow it), then a line `tried: ...`, then a line `hint: ...` for each hint, four at most. `Debug`
-/// prints the same, so that a `main` that returns this error, or one of anyhow's, shows a person all of it. The cause is
-/// part of that text, so `source()` is `None`. Cheap to clone.
+/// `Display` is complete: what failed, why and the HTTP status on the first line (the lines of a SOQL
+/// mistake, with the caret under it, follow it), then a line `tried: ...`, then a line `hint: ...` for each
+/// hint, four at most. `Debug` prints the same, so that a `main` that returns this error, or one of anyhow's,
+/// shows a person all of it. The cause is part of that text, so `source()` is `None`. Cheap to clone.
 ///
 /// ```
 /// use sf_login::{App, ErrorKind};
@@ -1915,8 +1921,8 @@ struct Failure {
 pub enum ErrorKind {
     /// A setting, a path or a body is missing or cannot be used; nothing was sent.
     Setting {
-        /// The setting as the caller wrote it: `SF_LOGIN_URL` or `login_url`. All variables that are missing, separated
-        /// by commas.
+        /// The setting as the caller wrote it: `SF_LOGIN_URL` or `login_url`. All variables that are missing,
+        /// separated by commas.
         name: String,
         /// What is wrong with it, and what to write instead.
         problem: String,
@@ -1944,8 +1950,8 @@ pub enum ErrorKind {
         /// What Salesforce said, at least one.
         errors: Vec<ApiError>,
     },
-    /// Not what Salesforce documents: HTML, bare text, a redirect, a missing field, a reply that is truncated, too large
-    /// or does not fit the caller's type.
+    /// Not what Salesforce documents: HTML, bare text, a redirect, a missing field, a reply that is
+    /// truncated, too large or does not fit the caller's type.
     Unexpected {
         /// The HTTP status.
         status: u16,
@@ -1959,8 +1965,8 @@ pub enum ErrorKind {
 pub struct ApiError {
     /// Salesforce's name for the reason, e.g. `INVALID_FIELD`; empty where it gave none.
     pub error_code: String,
-    /// Salesforce's message, in the user's language. One about SOQL has several lines, one of them a caret under the
-    /// mistake.
+    /// Salesforce's message, in the user's language. One about SOQL has several lines, one of them a caret
+    /// under the mistake.
     pub message: String,
     /// The fields it is about, often none.
     pub fields: Vec<String>,
@@ -1990,9 +1996,9 @@ impl Error {
         }
     }
 
-    /// Whether the cause may pass by itself: the host was not reached, the connection was lost, or Salesforce was
-    /// unavailable or said to try later. What can safely be repeated has been repeated already. After a write whose
-    /// connection was lost, look whether it was done before repeating it.
+    /// Whether the cause may pass by itself: the host was not reached, the connection was lost, or Salesforce
+    /// was unavailable or said to try later. What can safely be repeated has been repeated already. After a
+    /// write whose connection was lost, look whether it was done before repeating it.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.0.fault.is_some()
@@ -2228,8 +2234,8 @@ impl Context<'_> {
         if self.may_show(&one_line(said)) { shape(said) } else { WITHHELD.to_owned() }
     }
 
-    /// A login host has just been told the secrets, and may repeat them in any encoding; so of what it says, only plain
-    /// words are shown.
+    /// A login host has just been told the secrets, and may repeat them in any encoding; so of what it says,
+    /// only plain words are shown.
     fn may_show(&self, said: &str) -> bool {
         let is_login = matches!(self.tried, Tried::Login(_));
         let gives_away = |secret: &String| holds(said, secret) || is_login && shares_word(said, secret);
@@ -2259,8 +2265,9 @@ impl Context<'_> {
 
 const WITHHELD: &str = "(withheld: it could hold a secret)";
 
-/// Whether all of `text` is plain words: ASCII letters in words of ordinary length, in capitals, in small letters or in
-/// capitals and then small letters, and a little punctuation. Hardly any encoding of a secret looks like that.
+/// Whether all of `text` is plain words: ASCII letters in words of ordinary length, in capitals, in small
+/// letters or in capitals and then small letters, and a little punctuation. Hardly any encoding of a secret
+/// looks like that.
 fn is_plain(text: &str) -> bool {
     const LONGEST_WORD: usize = 20;
     let is_between = |c: char| c == ' ' || ".,:;-_/|'\"()!?".contains(c);
@@ -2280,8 +2287,8 @@ fn shares_word(text: &str, secret: &str) -> bool {
     words(text).iter().any(|word| secret.contains(word))
 }
 
-/// Whether letters and digits of the secret stand in `text`, in any case: six or more that stand together in it, or all
-/// of them one after another.
+/// Whether letters and digits of the secret stand in `text`, in any case: six or more that stand together in
+/// it, or all of them one after another.
 fn holds(text: &str, secret: &str) -> bool {
     let (text, secret) = (text.to_lowercase(), secret.to_lowercase());
     let is_between = |c: char| !c.is_alphanumeric();
@@ -2301,7 +2308,8 @@ fn letters_and_digits(text: &str) -> String {
 /// How much of the other side's words a message takes, in characters.
 const LONGEST_QUOTE: usize = 500;
 
-/// Words as a message may show them: on one line, without what moves a terminal's cursor or hides text, and not too long.
+/// Words as a message may show them: on one line, without what moves a terminal's cursor or hides text, and
+/// not too long.
 fn printable(text: &str) -> String {
     capped(one_line(text))
 }

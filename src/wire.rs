@@ -80,8 +80,8 @@ pub(crate) struct BadUrl {
 }
 
 impl Url {
-    /// Reads a URL strictly: `http::Uri` drops a port that is out of range, loses fragments, and lets
-    /// user info pass.
+    /// Reads a URL strictly: `http::Uri` drops a port that is out of range, loses fragments, and lets user
+    /// info pass.
     pub(crate) fn parse(url: &str) -> Result<Url, BadUrl> {
         let bad = |problem, instead: &str| BadUrl { problem, instead: instead.to_owned() };
         let no_host = || bad("holds no host name", "write e.g. https://ACME.my.salesforce.com");
@@ -215,8 +215,8 @@ pub(crate) struct Request<'a> {
     /// `None` for requests that have no body at all.
     pub(crate) body: Option<&'a [u8]>,
     pub(crate) kind: Kind,
-    /// How many bytes a good reply may have, and whether its body is left to the caller to read, who then
-    /// has the whole timeout for each phase: sending, waiting for the headers, reading.
+    /// How many bytes a good reply may have, and whether its body is left to the caller to read, who then has
+    /// the whole timeout for each phase: sending, waiting for the headers, reading.
     pub(crate) reading: Reading,
     /// What is wrong with a reply, as far as repeating goes.
     pub(crate) fault: fn(&Reply) -> Option<Fault>,
