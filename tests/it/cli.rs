@@ -1,9 +1,7 @@
 //! The binary: what it prints for each command, what it says when it fails, and how it exits.
 
 use std::fs::OpenOptions;
-use std::io::BufRead as _;
-use std::io::BufReader;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Output, Stdio};
 
 use fake_org::{Answer, Org, PASSWORD, SECURITY_TOKEN, USERNAME};

@@ -1,30 +1,40 @@
 //! Runs the library and the binary against a Salesforce on this machine.
 
-mod agent;
-mod cli;
+mod support;
+
+// Logging in.
 mod client_credentials;
 mod code_credentials;
-mod deadlines;
-mod environment;
-mod errors;
-mod examples;
-mod expiry;
-mod hints;
 mod login;
 mod login_replies;
-mod origin;
 mod password;
-mod properties;
-mod proxies;
+mod token;
+
+// A session.
+mod expiry;
 mod query;
-mod recipes;
 mod requests;
-mod retries;
 mod revoke;
 mod run;
+
+// Rules that hold for both.
+mod deadlines;
+mod origin;
+mod properties;
+mod retries;
 mod secrets;
-mod settings;
 mod soak;
-mod support;
+
+// Settings, and the way to Salesforce.
+mod agent;
+mod environment;
+mod proxies;
+mod settings;
 mod tls;
-mod token;
+
+// What people see and use.
+mod cli;
+mod errors;
+mod examples;
+mod hints;
+mod recipes;
