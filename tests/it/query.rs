@@ -1,5 +1,6 @@
 //! Queries: pages one at a time, records as they are, and an error rather than a shorter result.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::iter;
 use std::time::Duration;
@@ -8,10 +9,12 @@ use fake_org::{Answer, Org};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sf_login::{Error, ErrorKind, Session, path_segment, soql_quote};
 
-use crate::support::{OLD, QUERY, headline, host, kept, only_request, paths, session, shown};
+use crate::support::{
+    OLD, QUERY, headline, host, kept, kept_env, only_request, paths, session, sf_login, shown,
+};
 
 const SOQL: &str = "SELECT Id FROM Account";
 
@@ -75,9 +78,11 @@ fn raw_records_keep_every_byte() {
         r#"{"Amount":1.10,"Big":12345678901234567890123,"Small":1e-7,"Minus":-0.0}"#,
         "{ \"Name\" : \"\\u00e4\\/ä\" ,\r\n\t\"Id\":\"1\" }",
         r#"{"b":1,"a":2,"b":3}"#,
+        // What a Value cannot hold.
+        r#"{"Name":"\ud800 x","Huge":1e400,"Contacts":{"done":true,"records":[{"Name":"\udc00"}]}}"#,
         "null",
     ];
-    let page = format!("{{\"totalSize\":4,\"records\": [ {} ],\n\"done\" : true}}", records.join(" , "));
+    let page = format!("{{\"totalSize\":5,\"records\": [ {} ],\n\"done\" : true}}", records.join(" , "));
     org.always(QUERY, Answer::json(200, page));
     let session = kept(&org);
     let raw: Vec<Box<RawValue>> = all(&session);
@@ -277,6 +282,48 @@ fn a_subquery_that_goes_on_elsewhere_is_an_error_where_nobody_would_see_it() {
         org.answer(Answer::json(200, &body));
         let typed: Vec<Account> = all(&session);
         assert_eq!(typed.iter().map(|account| &*account.id).collect::<Vec<_>>(), ["1", "2"]);
+    }
+}
+
+#[test]
+fn an_unfinished_subquery_is_an_error_for_every_type_that_takes_all_columns() {
+    let rows = r#"{"totalSize":300,"done":false,"nextRecordsUrl":"/services/data/v66.0/query/01g-200","records":[{"Id":"c"}]}"#;
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let org = Org::start();
+    let session = kept(&org);
+    for beside in [
+        r#""plain""#,
+        r#""\ud800""#,
+        r#""\udc00\ud800 x""#,
+        "1e400",
+        "-1e-400",
+        "123456789012345678901234567890",
+        &deep,
+        r#"{"done":true}"#,
+        r#"{"done":false}"#,
+    ] {
+        // In its place among the columns, and last.
+        for record in [
+            format!(r#"{{"Id":"1","Other":{beside},"Contacts":{rows}}}"#),
+            format!(r#"{{"Id":"1","Contacts":{rows},"Other":{beside}}}"#),
+            format!(
+                r#"{{"Id":"1","Other":{beside},"Contacts":{{"totalSize":1,"done":true,"records":[{{"Cases":{rows}}}]}}}}"#
+            ),
+        ] {
+            let page = format!(r#"{{"totalSize":1,"done":true,"records":[{record}]}}"#);
+            never_whole::<Value>(&org, &session, &page);
+            never_whole::<Box<RawValue>>(&org, &session, &page);
+            never_whole::<Option<Value>>(&org, &session, &page);
+            never_whole::<Map<String, Value>>(&org, &session, &page);
+            never_whole::<BTreeMap<String, Value>>(&org, &session, &page);
+            never_whole::<HashMap<String, Box<RawValue>>>(&org, &session, &page);
+            never_whole::<BTreeMap<String, Option<Value>>>(&org, &session, &page);
+
+            org.always(QUERY, Answer::json(200, &page));
+            let run = sf_login(&kept_env(&org, OLD), &["query", SOQL]);
+            assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{page}");
+            org.behave();
+        }
     }
 }
 
@@ -537,4 +584,16 @@ fn fails<T: Debug>(org: &Org, page: &str, message: &str, query: impl FnOnce() ->
     assert!(!error.is_transient(), "{page}");
     assert_eq!(org.requests().len(), 1, "{page}");
     assert_eq!(org.requests()[0].header("authorization"), Some(&*format!("Bearer {OLD}")));
+}
+
+/// Such a page has no records of this type, only an error.
+#[track_caller]
+fn never_whole<T: DeserializeOwned>(org: &Org, session: &Session, page: &str) {
+    org.answer(Answer::json(200, page));
+    let records: Vec<_> = session.query::<T>(SOQL).collect();
+    let [Err(error)] = &records[..] else {
+        panic!("{} records as {}: {page}", records.len(), std::any::type_name::<T>())
+    };
+    assert!(matches!(error.kind(), ErrorKind::Unexpected { status: 200, .. }), "{error}");
+    assert!(!error.is_transient(), "{error}");
 }
