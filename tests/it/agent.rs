@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fake_org::{Answer, Org};
 use serde_json::Value;
-use sf_login::ureq::http::HeaderValue;
+use sf_login::ureq::http::{self, HeaderValue};
 use sf_login::ureq::middleware::MiddlewareNext;
 use sf_login::ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use sf_login::{ErrorKind, ureq};
@@ -99,6 +99,48 @@ fn settings_of_the_callers_agent_do_not_loosen_the_rules() {
     org.answer_to(TOKEN_PATH, Answer::stall());
     let error = within(SOON, move || login.token().unwrap_err());
     assert_eq!(headline(&error), format!("no reply from {}: no complete reply within 0.3 s", org.addr()));
+}
+
+#[test]
+fn phase_timeouts_of_any_length_are_taken() {
+    let org = Org::start();
+    for timeout in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(60)] {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .timeout_per_call(Some(timeout))
+            .timeout_resolve(Some(timeout))
+            .timeout_connect(Some(timeout))
+            .timeout_send_request(Some(timeout))
+            .timeout_send_body(Some(timeout))
+            .timeout_recv_response(Some(timeout))
+            .timeout_recv_body(Some(timeout))
+            .build();
+        let session = login(&org).agent(config.new_agent()).session().unwrap();
+        session.get::<Value>("limits").unwrap();
+        let request = http::Request::post(session.url("sobjects/Contact").unwrap());
+        let request = request.header("Content-Type", "application/json").body(r#"{"LastName":"x"}"#).unwrap();
+        session.run(request).unwrap().body_mut().read_to_vec().unwrap();
+    }
+    assert_eq!(org.logins(), 3);
+}
+
+#[test]
+fn timeout_of_the_callers_own_is_not_told_as_ours() {
+    let org = Org::start();
+    org.always("/", Answer::stall());
+    let config =
+        ureq::Agent::config_builder().timeout_recv_response(Some(Duration::from_millis(300))).build();
+    let agent = config.new_agent();
+    let (login, session) = (login(&org).agent(agent.clone()), kept(&org).agent(agent));
+    let (login, request) = within(SOON, move || {
+        let request = session.post::<Value>("x", &1).unwrap_err();
+        (login.token().unwrap_err(), request)
+    });
+    // Thirty seconds for a login, two minutes for a request.
+    for (error, ours) in [(login, "30 s"), (request, "120 s")] {
+        assert!(matches!(error.kind(), ErrorKind::Transport { .. }), "{error}");
+        assert!(!headline(&error).contains(ours), "{error}");
+    }
 }
 
 fn tls_agent(tls: TlsConfig) -> ureq::Agent {
