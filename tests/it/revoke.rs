@@ -1,6 +1,7 @@
 //! Logging out.
 
 use fake_org::{Answer, Org};
+use serde_json::json;
 
 use crate::support::{OLD, REVOKE_PATH, expired, headline, host, kept, login, only_request, session};
 
@@ -60,6 +61,26 @@ fn a_token_that_could_not_be_revoked_is_told() {
             Answer::redirect(302, "https://login.salesforce.com/"),
             "unexpected reply: a redirect to login.salesforce.com, which was not followed (HTTP 302)",
             1,
+        ),
+        // Not what an expired token is told.
+        (
+            Answer::api_error(
+                401,
+                "INVALID_SESSION_ID",
+                "This session is not valid for use with the REST API",
+            ),
+            "request refused: This session is not valid for use with the REST API (INVALID_SESSION_ID) (HTTP 401)",
+            1,
+        ),
+        (
+            Answer::json(503, json!({ "error": "invalid_token" })).header("Retry-After", "0"),
+            "request refused: invalid_token (HTTP 503)",
+            3,
+        ),
+        (
+            Answer::api_error(503, "INVALID_SESSION_ID", "expired").header("Retry-After", "0"),
+            "request refused: expired (INVALID_SESSION_ID) (HTTP 503)",
+            3,
         ),
         (Answer::new(503).header("Retry-After", "0"), "unexpected reply: empty (HTTP 503)", 3),
         (Answer::close(), "no reply from HOST: the connection broke off", 3),
