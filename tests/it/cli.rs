@@ -3,13 +3,14 @@
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, mpsc};
 
 use fake_org::{Answer, Org, PASSWORD, SECURITY_TOKEN, USERNAME};
 use serde_json::json;
 
 use crate::support::{
-    LIMITS, QUERY, REVOKE_PATH, Run, TOKEN_PATH, agent, done, failed, headline, kept_env, login, nobody,
-    paths, run, sf_login, sf_login_with_input, shown, with, without,
+    LIMITS, MINIMAL, QUERY, REVOKE_PATH, Run, TOKEN_PATH, agent, done, failed, headline, kept_env, login,
+    nobody, paths, run, sf_login, sf_login_with_input, shown, with, without,
 };
 
 const TOKEN: &str = "00D5g00000FakeO!AQ.of_a-test~+/=";
@@ -592,6 +593,26 @@ fn a_closed_pipe_ends_it_quietly() {
         assert!(first_line(&mut child).len() > 90, "{args:?}");
         let output = ended(child);
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "{args:?}");
+    }
+}
+
+#[test]
+fn standard_output_that_is_gone_before_the_token_is_an_error() {
+    for format in ["token", "json", "env", "dotenv", "header"] {
+        let org = Org::start();
+        let (release, held) = mpsc::channel();
+        let held = Mutex::new(held);
+        org.always_with(TOKEN_PATH, move |_| {
+            held.lock().unwrap().recv().expect("the test goes on");
+            Answer::json(200, MINIMAL)
+        });
+        let mut child = started(program(&org.env()).args(["--format", format]));
+        org.wait_for_requests(1);
+        drop(child.stdout.take());
+        release.send(()).expect("the answer waits");
+        let output = ended(child);
+        assert_eq!(output.status.code(), Some(1), "{format}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).starts_with("sf-login: "), "{format}");
     }
 }
 

@@ -10,7 +10,7 @@ use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, SECURITY_TOKEN, 
 use sf_login::ENV_VARS;
 
 use crate::support::{
-    LIMITS, OLD, Run, TOKEN_PATH, failed, kept_env, only_request, paths, run, sf_login, with,
+    LIMITS, OLD, Run, TOKEN_PATH, expired, failed, kept_env, only_request, paths, run, sf_login, with,
 };
 
 const LINE_END: &str = "holds a line end or a NUL: write the value alone, on one line";
@@ -271,6 +271,19 @@ fn without_a_token_in_the_environment_the_session_logs_in() {
 }
 
 #[test]
+fn why_an_expired_token_cannot_be_replaced_is_told() {
+    let org = Org::start();
+    org.always("/services/data/", expired());
+    for (name, value) in [("SF_FLOW", "pasword"), ("SF_LOGIN_URL", "http://acme.my.salesforce.com")] {
+        let env = [kept_env(&org, OLD), with(&org.env(), name, value)].concat();
+        let run = sf_login(&env, &["get", "limits"]);
+        assert!(matches!(run.code, Some(2 | 4)), "{:?}: {}", run.code, run.stderr);
+        assert!(run.stderr.contains(name), "{name} is not named: {}", run.stderr);
+    }
+    assert_eq!(org.logins(), 0);
+}
+
+#[test]
 fn settings_that_do_not_go_together_are_refused_before_anything_is_sent() {
     let org = Org::start();
     let token = ("SF_ACCESS_TOKEN", OLD.to_owned());
@@ -373,6 +386,16 @@ fn certificate_file_may_hold_more_than_the_authority() {
     let run = sf_login(&with(&org.env(), "SSL_CERT_FILE", &file.path()), &[]);
     assert_eq!((run.code, &*run.stderr), (Some(0), ""));
     assert_eq!(org.logins(), 1);
+}
+
+#[test]
+fn certificate_file_may_begin_with_a_byte_order_mark() {
+    let org = Org::start_tls();
+    for content in [org.ca_pem().to_owned(), format!("{}{}", org.ca_pem(), org.ca_pem())] {
+        let file = File::with(&format!("\u{feff}{content}"));
+        let run = sf_login(&with(&org.env(), "SSL_CERT_FILE", &file.path()), &[]);
+        assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    }
 }
 
 /// A file of this content, until it is dropped.

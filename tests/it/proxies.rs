@@ -138,7 +138,7 @@ fn proxy_of_the_callers_agent_is_used() {
 fn proxy_that_refuses_is_named_with_its_answer() {
     let org = Org::start_tls();
     let env = with(&org.env(), "SF_LOGIN_URL", "");
-    at_once([407, 403, 502, 503], |status| {
+    at_once([401, 407, 403, 502, 503], |status| {
         let proxy = Proxy::refusing(status);
         let run = sf_login(&with(&env, "HTTPS_PROXY", &proxy.url()), &[]);
         let expected = format!(
@@ -149,7 +149,7 @@ fn proxy_that_refuses_is_named_with_its_answer() {
         assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{status}");
         assert_eq!(run.headline(), expected);
         // Nothing was sent yet, so it is tried again; but credentials are no better the next time.
-        let tries = if status == 407 { 1 } else { 3 };
+        let tries = if matches!(status, 401 | 407) { 1 } else { 3 };
         assert_eq!(proxy.connects(), vec![format!("{LOGIN_HOST}:443"); tries]);
     });
     assert_eq!(org.connections(), 0);

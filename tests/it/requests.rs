@@ -137,6 +137,14 @@ fn a_bad_api_version_is_told_by_the_first_request() {
 }
 
 #[test]
+fn a_later_api_version_takes_the_place_of_a_bad_one() {
+    let org = Org::start();
+    org.always("/", Answer::json(200, "1"));
+    kept(&org).api_version("latest").api_version("61.0").get::<Value>("limits").unwrap();
+    assert_eq!(only_request(&org).path, "/services/data/v61.0/limits");
+}
+
+#[test]
 fn a_body_that_is_no_json_is_a_setting_and_nothing_is_sent() {
     let org = Org::start();
     let keys_are_no_text = HashMap::from([((1, 2), 4711)]);
