@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use sf_login::{ErrorKind, Session};
 
 use crate::support::{
-    AUTHORIZE_PATH, EXCHANGES, MINIMAL, agent, code_credentials, forms, headline, login, refusal, session,
-    shown, token,
+    AUTHORIZE_PATH, EXCHANGES, MINIMAL, NEW, OLD, TOKEN_PATH, agent, code_credentials, expired, forms,
+    headline, login, refusal, session, shown, token,
 };
 
 #[test]
@@ -197,6 +197,30 @@ fn title_shows_no_part_of_a_secret_that_it_is_capped_in() {
         org.answer(page(token.access_token()));
         let error = session.get::<Value>("limits").unwrap_err();
         assert!(!shown(&error).contains(&token.access_token()[..4]), "{error}");
+    }
+}
+
+#[test]
+fn every_token_that_a_session_has_had_is_withheld() {
+    let org = Org::start();
+    org.setup(|setup| setup.token = Some(NEW.to_owned()));
+    let session = login(&org).resume(token(&org, OLD)).unwrap();
+
+    // The kept one, in the refusal of a new login that passes.
+    org.answer_to("/services/data/", expired());
+    org.answer_to(TOKEN_PATH, Answer::oauth_error("temporarily_unavailable", &format!("not {OLD}")));
+    let error = session.get::<Value>("x").unwrap_err();
+    assert!(!shown(&error).contains("old.Token"), "{error}");
+
+    // And once it has been replaced, in a refusal by the API.
+    let session = login(&org).resume(token(&org, OLD)).unwrap();
+    org.always("/services/data/", Answer::api_error(400, "ECHO", &format!("not {OLD}, nor {NEW}")));
+    org.answer_to("/services/data/", expired());
+    let error = session.get::<Value>("x").unwrap_err();
+    assert_eq!(session.token().access_token(), NEW);
+    assert_eq!((error.status(), org.logins()), (Some(400), 2));
+    for part in ["old.Token", "new.Token"] {
+        assert!(!shown(&error).contains(part), "{error}");
     }
 }
 
