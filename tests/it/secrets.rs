@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use fake_org::{Answer, CLIENT_SECRET, Org, PASSWORD, REDIRECT_URI, Request, SECURITY_TOKEN};
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
+use fake_org::{
+    Answer, CLIENT_SECRET, Org, PASSWORD, REDIRECT_URI, Request, SECURITY_TOKEN, SITE_PASSWORD, gzip,
+};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sf_login::{ErrorKind, Session};
 
 use crate::support::{
-    AUTHORIZE_PATH, EXCHANGES, MINIMAL, NEW, OLD, TOKEN_PATH, agent, code_credentials, expired, forms,
-    headline, login, refusal, session, shown, token,
+    AUTHORIZE_PATH, EXCHANGES, MINIMAL, MakeLogin, NEW, OLD, TOKEN_PATH, agent, code_credentials, expired,
+    forms, headline, login, refusal, session, shown, token,
 };
 
 #[test]
@@ -201,6 +203,41 @@ fn title_shows_no_part_of_a_secret_that_it_is_capped_in() {
 }
 
 #[test]
+fn in_whatever_encoding_a_login_host_echoes_a_secret_nothing_of_it_is_shown() {
+    // So many logins of each that one org serves them all.
+    let org = Org::start();
+    let sent = [
+        (login as MakeLogin, CLIENT_SECRET),
+        (login, PASSWORD),
+        (login, SECURITY_TOKEN),
+        (code_credentials, SITE_PASSWORD),
+    ];
+    for (login, secret) in sent {
+        for (encoding, encode) in ENCODINGS {
+            let encoded = encode(secret);
+            let description = format!("quagga {encoded} zebra");
+            for answer in [
+                Answer::oauth_error("invalid_grant", &description),
+                Answer::oauth_error(&description, "authentication failure"),
+                Answer::json(200, json!({ "error": "invalid_grant", "error_description": description })),
+                Answer::html(200, &description),
+                Answer::html(404, &description),
+            ] {
+                org.answer(answer);
+                let error = login(&org).token().expect_err("this is no token");
+                let said = format!("{}\n{:?}", shown(&error), error.kind());
+                for part in [&*encoded, "quagga", "zebra"] {
+                    assert!(!said.contains(part), "{secret:?} as {encoding} is said: {said}");
+                }
+            }
+        }
+    }
+    // What has no secret in it is said.
+    let error = refusal(&org, Answer::oauth_error("invalid_grant", "quagga zebra"));
+    assert_eq!(headline(&error), "login refused: quagga zebra (invalid_grant, HTTP 400)");
+}
+
+#[test]
 fn every_token_that_a_session_has_had_is_withheld() {
     let org = Org::start();
     org.setup(|setup| setup.token = Some(NEW.to_owned()));
@@ -236,4 +273,95 @@ fn secrets_of(request: &Request) -> Vec<String> {
         secrets.push(decoded.split_once(':').expect("it has a colon").1.to_owned());
     }
     secrets
+}
+
+type Encode = fn(&str) -> String;
+
+/// Ways to write a secret, by name.
+const ENCODINGS: [(&str, Encode); 31] = [
+    ("it is", str::to_owned),
+    ("upper case", str::to_uppercase),
+    ("lower case", str::to_lowercase),
+    ("reversed", |text| text.chars().rev().collect()),
+    ("rot13", |text| each(text, |c| rot13(c).to_string())),
+    ("percent-encoded", percent),
+    ("percent-encoded twice", |text| percent(&percent(text))),
+    ("percent-encoded in lower case", |text| percent(text).to_lowercase()),
+    ("percent-encoded throughout", |text| bytes(text, |byte| format!("%{byte:02x}"))),
+    ("a form", |text| percent(text).replace("%20", "+")),
+    ("base64", |text| BASE64_STANDARD.encode(text)),
+    ("base64 with more before it", |text| BASE64_STANDARD.encode(format!("Basic {text}"))),
+    ("base64 without padding", |text| BASE64_STANDARD_NO_PAD.encode(text)),
+    ("URL-safe base64", |text| BASE64_URL_SAFE_NO_PAD.encode(text)),
+    ("base64, percent-encoded", |text| percent(&BASE64_STANDARD.encode(text))),
+    ("compressed base64", |text| BASE64_STANDARD.encode(gzip(text.as_bytes()))),
+    ("base32", base32),
+    ("hex", |text| bytes(text, |byte| format!("{byte:02x}"))),
+    ("upper hex", |text| bytes(text, |byte| format!("{byte:02X}"))),
+    ("octal escapes", |text| bytes(text, |byte| format!("\\{byte:03o}"))),
+    ("hex escapes", |text| bytes(text, |byte| format!("\\x{byte:02x}"))),
+    ("code points", |text| each(text, |c| format!("{} ", u32::from(c)))),
+    ("JSON escapes", |text| each(text, |c| format!("\\u{:04x}", u32::from(c)))),
+    ("decimal entities", |text| each(text, |c| format!("&#{};", u32::from(c)))),
+    ("hex entities", |text| each(text, |c| format!("&#x{:x};", u32::from(c)))),
+    ("named entities", |text| each(text, entity)),
+    ("quoted-printable", |text| bytes(text, |byte| format!("={byte:02X}"))),
+    ("UTF-8 taken for Latin-1", |text| bytes(text, |byte| char::from(byte).to_string())),
+    ("UTF-16", |text| each(text, |c| format!("\0{c}"))),
+    ("hidden characters", |text| each(text, |c| format!("{c}\u{200b}\u{ad}"))),
+    ("full width", |text| {
+        each(text, |c| {
+            char::from_u32(u32::from(c) + 0xfee0).filter(|_| c.is_ascii_graphic()).unwrap_or(c).to_string()
+        })
+    }),
+];
+
+fn each(text: &str, encode: impl Fn(char) -> String) -> String {
+    text.chars().map(encode).collect()
+}
+
+fn bytes(text: &str, encode: impl Fn(u8) -> String) -> String {
+    text.bytes().map(encode).collect()
+}
+
+fn percent(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+fn rot13(c: char) -> char {
+    let turn = |first: u8| char::from((c as u8 - first + 13) % 26 + first);
+    match c {
+        'a'..='z' => turn(b'a'),
+        'A'..='Z' => turn(b'A'),
+        _ => c,
+    }
+}
+
+fn base32(text: &str) -> String {
+    let bits: String = bytes(text, |byte| format!("{byte:08b}"));
+    let digit = |five: &[u8]| {
+        let five = std::str::from_utf8(five).expect("zeros and ones");
+        let value = usize::from_str_radix(&format!("{five:0<5}"), 2).expect("zeros and ones");
+        char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[value])
+    };
+    bits.as_bytes().chunks(5).map(digit).collect()
+}
+
+fn entity(c: char) -> String {
+    let name = match c {
+        '&' => "amp",
+        '<' => "lt",
+        '"' => "quot",
+        '+' => "plus",
+        '=' => "equals",
+        '%' => "percnt",
+        '/' => "sol",
+        '\\' => "bsol",
+        ':' => "colon",
+        'ä' => "auml",
+        'ö' => "ouml",
+        'ü' => "uuml",
+        _ => return c.to_string(),
+    };
+    format!("&{name};")
 }
