@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fake_org::{Answer, ORG_ID, Org, Proxy, Request, USER_ID};
 use serde_json::{Value, json};
-use sf_login::{Error, Session, Token, ureq};
+use sf_login::{Error, ErrorKind, Session, Token, ureq};
 
 use crate::support::{
     CALLS, LIMITS, NEW, OLD, QUERY, SOON, TOKEN_PATH, agent, at_once, expired, headline, host, kept, login,
@@ -460,6 +460,54 @@ fn threads_wait_no_longer_than_their_deadline_for_a_login() {
         assert!([&own, &others].contains(&&headline(&error)), "{error}");
         assert!(error.is_transient());
     }
+    assert_eq!(org.logins(), 1);
+}
+
+#[test]
+fn clones_share_the_token_and_the_login_and_have_settings_of_their_own() {
+    let org = Org::start();
+    let session = expired_session(&org, Answer::json(200, "1"));
+    let clone = session.clone().api_version("61.0").timeout(Duration::from_secs(5));
+    assert_eq!(clone.get::<u8>("limits").unwrap(), 1);
+    let old = "/services/data/v61.0/limits";
+    assert_eq!(paths(&org.take_requests()), [old, TOKEN_PATH, old]);
+    // The other has the new token without asking for it.
+    assert_eq!(session.token().access_token(), NEW);
+    assert_eq!(session.get::<u8>("limits").unwrap(), 1);
+    assert_eq!(paths(&org.take_requests()), [LIMITS]);
+
+    // They share a refusal as well.
+    let session = login(&org).resume(token(&org, OLD)).unwrap();
+    let clone = session.clone();
+    org.always(TOKEN_PATH, Answer::oauth_error("invalid_grant", "authentication failure"));
+    let first = session.get::<u8>("x").unwrap_err();
+    assert_eq!(headline(&first), "login refused: authentication failure (invalid_grant, HTTP 400)");
+    drop(org.take_requests());
+    assert_eq!(shown(&clone.get::<u8>("x").unwrap_err()), shown(&first));
+    assert_eq!(org.requests().len(), 0, "nothing more was sent");
+}
+
+#[test]
+fn a_thread_gives_up_on_a_login_that_has_more_time_than_itself() {
+    let org = Org::start();
+    let session = expired_session(&org, Answer::json(200, "1"));
+    let (release, held) = mpsc::channel();
+    let (held, url) = (Mutex::new(held), org.url());
+    org.always_with(TOKEN_PATH, move |_| {
+        held.lock().unwrap().recv().expect("the test goes on");
+        Answer::json(200, json!({ "access_token": NEW, "instance_url": url }))
+    });
+    let hasty = session.clone().timeout(Duration::from_millis(500));
+    thread::scope(|scope| {
+        let patient = scope.spawn(|| session.get::<u8>("x"));
+        // Its request, and its login.
+        org.wait_for_requests(2);
+        let error = within(SOON, move || hasty.get::<u8>("x").unwrap_err());
+        assert!(error.is_transient(), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Transport { .. }), "{error}");
+        release.send(()).expect("the login waits");
+        assert_eq!(patient.join().unwrap().unwrap(), 1);
+    });
     assert_eq!(org.logins(), 1);
 }
 
