@@ -9,8 +9,8 @@ use fake_org::{Answer, Org, PASSWORD, SECURITY_TOKEN, USERNAME};
 use serde_json::json;
 
 use crate::support::{
-    LIMITS, MINIMAL, QUERY, REVOKE_PATH, Run, TOKEN_PATH, agent, done, failed, headline, kept_env, login,
-    nobody, paths, run, sf_login, sf_login_with_input, shown, with, without,
+    LIMITS, MINIMAL, QUERY, REVOKE_PATH, TOKEN_PATH, done, failed, host, kept_env, login, nobody, paths, run,
+    sf_login, sf_login_with_input, with, without,
 };
 
 const TOKEN: &str = "00D5g00000FakeO!AQ.of_a-test~+/=";
@@ -117,11 +117,17 @@ fn a_password_that_cannot_be_used_is_not_sent() {
 #[test]
 fn binary_shows_all_of_an_error() {
     let org = Org::start();
-    let error = login(&org).security_token("stale").agent(agent(&org)).token().unwrap_err();
     let run = sf_login(&with(&org.env(), "SF_SECURITY_TOKEN", "stale"), &[]);
-    let stderr = format!("sf-login: {}\n", shown(&error));
-    assert_eq!(run, Run { code: Some(3), stdout: String::new(), stderr });
-    assert_eq!(headline(&error), "login refused: authentication failure (invalid_grant, HTTP 400)");
+    assert_eq!((run.code, &*run.stdout), (Some(3), ""));
+    let lines: Vec<_> = run.stderr.lines().collect();
+    let tried = format!("tried: password flow, user {USERNAME}, host {}, security token set", host(&org));
+    assert_eq!(lines[0], "sf-login: login refused: authentication failure (invalid_grant, HTTP 400)");
+    assert_eq!(lines[1], tried);
+    // The hints speak of variables, where those of the library speak of methods.
+    let hint = "hint: the security token (SF_SECURITY_TOKEN) ";
+    assert!(lines[2..].iter().all(|line| line.starts_with("hint: ")), "{}", run.stderr);
+    assert!(lines[2..].iter().any(|line| line.starts_with(hint)), "{}", run.stderr);
+    assert_eq!(org.logins(), 1, "a refused login is not repeated");
 }
 
 // Help and usage.
@@ -181,8 +187,8 @@ fn a_command_line_that_cannot_be_understood_exits_2_and_sends_nothing() {
     let org = Org::start();
     let formats = "--format takes token, json, env, dotenv or header";
     let cases: &[(&[&str], &str)] = &[
-        (&["login"], "no such command"),
-        (&[""], "no such command"),
+        (&["login"], "no such command: there are get, query, revoke and help"),
+        (&[""], "no such command: there are get, query, revoke and help"),
         (&["--format"], formats),
         (&["--format="], formats),
         (&["--format", "yaml"], formats),
@@ -193,7 +199,7 @@ fn a_command_line_that_cannot_be_understood_exits_2_and_sends_nothing() {
         (&["-quiet"], "no option -q"),
         (&["-ä"], "no option -"),
         (&["--password-stdin=yes"], "--password-stdin takes no value"),
-        (&["--password-stdin", "limits"], "no such command"),
+        (&["--password-stdin", "limits"], "no such command: there are get, query, revoke and help"),
         (&["get"], "get takes one PATH"),
         (&["get", "limits", "limits"], "get takes one PATH"),
         (&["query"], "query takes one SOQL, in quotes"),
@@ -386,7 +392,11 @@ fn a_truncated_resource_is_printed_as_far_as_it_came() {
         assert_eq!(run.stdout.len(), 100_005, "{case}");
         assert!(body.starts_with(&run.stdout), "{case}");
         assert_eq!(run.stderr.lines().count(), 1, "{case}: {}", run.stderr);
-        assert!(run.stderr.starts_with("sf-login: the reply broke off: "), "{case}: {}", run.stderr);
+        assert!(
+            run.stderr.starts_with("sf-login: the reply did not arrive whole: "),
+            "{case}: {}",
+            run.stderr
+        );
         assert_eq!(org.take_requests().len(), 2, "{case}: what was printed is not asked for again");
     }
 }
@@ -453,7 +463,7 @@ fn a_query_that_fails_later_has_printed_what_came_before() {
             "a page that breaks off",
             Answer::json(200, "{\"records\":[]}").cut_after(5).header("Retry-After", "0"),
             1,
-            "sf-login: unexpected reply: cut off or damaged on its way (HTTP 200)",
+            "sf-login: unexpected reply: truncated or corrupted (HTTP 200)",
         ),
         (
             "a web page",
@@ -676,7 +686,7 @@ fn a_terminal_sees_who_logged_in_where_and_how_far_a_query_is() {
     }
     // A kept token that is of no use any more is told, since every command would log in anew.
     let expired = with(&kept, "SF_ACCESS_TOKEN", "expired");
-    let new_login = who.replace("logged in", "SF_ACCESS_TOKEN has lapsed; logged in");
+    let new_login = who.replace("logged in", "the session had expired; logged in");
     let run = on_terminal(&expired, "get limits >&3");
     assert_eq!((run.code, &*run.stderr), (Some(0), &*new_login));
 

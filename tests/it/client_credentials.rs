@@ -66,7 +66,8 @@ fn client_credentials_need_the_secret() {
         without(&client_credentials_env(&org), "SF_CLIENT_SECRET"),
         with(&client_credentials_env(&org), "SF_CLIENT_SECRET", ""),
     ] {
-        assert_eq!(sf_login(&env, &[]), failed(2, &format!("SF_CLIENT_SECRET {problem}")));
+        let says = "SF_CLIENT_SECRET is not set: write the app's consumer secret";
+        assert_eq!(sf_login(&env, &[]), failed(2, says));
     }
     assert_eq!(org.connections(), 0);
 }

@@ -13,6 +13,9 @@ use crate::support::{
     LIMITS, OLD, Run, TOKEN_PATH, expired, failed, kept_env, only_request, paths, run, sf_login, with,
 };
 
+const NOTHING_SET: &str = "SF_CLIENT_ID, SF_USERNAME, SF_PASSWORD are not set: write the app's consumer key; the \
+                           username, e.g. ada@example.com; the user's password";
+
 const LINE_END: &str = "holds a line end or a NUL: write the value alone, on one line";
 
 #[test]
@@ -51,7 +54,7 @@ fn variables_of_the_login_are_all_that_is_needed() {
 fn missing_variable_is_named_with_what_to_write() {
     let org = Org::start();
     let cases = [
-        ("SF_CLIENT_ID", "the connected app's consumer key"),
+        ("SF_CLIENT_ID", "the app's consumer key"),
         ("SF_USERNAME", "the username, e.g. ada@example.com"),
         ("SF_PASSWORD", "the user's password"),
     ];
@@ -62,8 +65,7 @@ fn missing_variable_is_named_with_what_to_write() {
         // Empty means unset.
         assert_eq!(sf_login(&with(&org.env(), name, ""), &[]), expected, "{name} empty");
     }
-    let expected = failed(2, "SF_CLIENT_ID is not set: write the connected app's consumer key");
-    assert_eq!(sf_login(&[], &[]), expected);
+    assert_eq!(sf_login(&[], &[]), failed(2, NOTHING_SET));
     assert_eq!(org.connections(), 0);
 }
 
@@ -136,7 +138,7 @@ fn wrong_variable_is_named_and_nothing_is_sent() {
     let flow = "is not a flow: write password, client_credentials or code_credentials";
     let clear = "is http, which would send secrets in clear: write https";
     let web = "is the host of web pages, where neither logins nor API requests work: write https://acme.my.salesforce.com";
-    let proxy = "is not a proxy's URL: write e.g. http://proxy.example.com:3128";
+    let proxy = "is not a proxy's URL: write e.g. http://proxy.example.com:3128, with special characters of a password percent-encoded";
     let cases = [
         ("SF_CLIENT_ID", "id\n", LINE_END),
         ("SF_CLIENT_SECRET", "\r\nse cret", LINE_END),
@@ -307,7 +309,7 @@ fn settings_that_do_not_go_together_are_refused_before_anything_is_sent() {
             [&org.env()[..], std::slice::from_ref(&instance)].concat(),
             "SF_ACCESS_TOKEN is not set, but SF_ORG_INSTANCE_URL is: set both, or unset SF_ORG_INSTANCE_URL",
         ),
-        (vec![], "SF_CLIENT_ID is not set: write the connected app's consumer key"),
+        (vec![], NOTHING_SET),
         (
             vec![("SF_ACCESS_TOKEN", format!("{OLD} ")), instance.clone()],
             "SF_ACCESS_TOKEN holds characters that no token has: write it alone, on one line",
@@ -320,7 +322,7 @@ fn settings_that_do_not_go_together_are_refused_before_anything_is_sent() {
             vec![token.clone(), ("SF_ORG_INSTANCE_URL", format!("{}/lightning", org.url()))],
             "SF_ORG_INSTANCE_URL holds more than https:// and a host",
         ),
-        (with("SF_ORG_API_VERSION", "latest"), "SF_ORG_API_VERSION is not an API version: write e.g. v66.0"),
+        (with("SF_ORG_API_VERSION", "latest"), "SF_ORG_API_VERSION is not an API version: write e.g. 66.0"),
     ];
     for (env, message) in cases {
         let run = sf_login(&env, &["get", "limits"]);
@@ -347,7 +349,6 @@ fn certificate_file_without_a_certificate_is_refused() {
         ("cut", cut.to_owned()),
         ("one damaged", format!("{damaged}\n{}", org.ca_pem())),
         ("another damaged", format!("{}\n{damaged}", org.ca_pem())),
-        ("not X.509", "-----BEGIN CERTIFICATE-----\nanVuaw==\n-----END CERTIFICATE-----\n".to_owned()),
     ];
     for (case, content) in cases {
         let file = File::with(&content);

@@ -110,7 +110,7 @@ fn leftover_settings_of_another_flow_are_ignored_whatever_they_hold() {
 fn app_without_a_secret_works_where_the_org_lets_it() {
     for (flow, sent) in [
         ("password", "grant_type client_id username password"),
-        ("code", "grant_type client_id code redirect_uri"),
+        ("code", "grant_type client_id code redirect_uri code_verifier"),
     ] {
         let org = Org::start();
         let app = App::without_secret(CLIENT_ID);

@@ -32,7 +32,8 @@ use crate::support::{
 const TOKEN: &str = "00D5g00000Fake!AQoAQProp.erties_Zk3vY8wLq1sD";
 
 const OF_A_LOGIN: [&str; 3] = [CLIENT_SECRET, PASSWORD, SECURITY_TOKEN];
-const OF_A_SESSION: [&str; 4] = [CLIENT_SECRET, PASSWORD, SECURITY_TOKEN, TOKEN];
+/// Those of which a run of letters and digits is long enough to be looked for.
+const OF_A_SESSION: [&str; 2] = [SECURITY_TOKEN, TOKEN];
 
 /// Too short for a second try, whose pause is 250 ms.
 const ONE_TRY: Duration = Duration::from_millis(240);
@@ -223,6 +224,9 @@ fn what_is_given_arrives_as_it_was_and_is_not_said() {
         }
 
         let requests = trap.requests();
+        // Spaces around those that are pasted are taken off.
+        let pasted = |value: &str| value.trim_matches(|c| c == ' ' || c == '\t').to_owned();
+        let [client_id, client_secret, username] = [&client_id, &client_secret, &username].map(|s| pasted(s));
         let sent = [
             ("client_id", &client_id),
             ("client_secret", &client_secret),
@@ -243,7 +247,7 @@ fn what_is_given_arrives_as_it_was_and_is_not_said() {
         }
         assert_eq!(
             error.to_string().lines().next(),
-            Some("login refused: (withheld: it contains a secret) (invalid_grant, HTTP 400)")
+            Some("login refused: (withheld: it could hold a secret) (invalid_grant, HTTP 400)")
         );
         let password = format!("{password}{security_token}");
         let form = [
@@ -426,9 +430,12 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..40)
 }
 
-/// One of these secrets, in one of its forms.
+/// One of these secrets, in one of its forms; those of a session only where its letters and digits stand
+/// together, since what else the API says is shown.
 fn form_of(secrets: &[&str]) -> impl Strategy<Value = String> + use<> {
-    select(secrets.iter().copied().flat_map(forms).collect::<Vec<_>>())
+    let shown =
+        |form: &String| secrets == OF_A_SESSION && !OF_A_SESSION.iter().any(|s| form.contains(&s[..8]));
+    select(secrets.iter().copied().flat_map(forms).filter(|form| !shown(form)).collect::<Vec<_>>())
 }
 
 /// Any text, often with one of these secrets in it.

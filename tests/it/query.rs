@@ -152,7 +152,7 @@ fn a_query_ends_after_its_first_error() {
         (Answer::html(200, "Login"), "unexpected reply: an HTML page titled \"Login\" (HTTP 200)"),
         (
             Answer::json(200, r#"{"totalSize":4,"done":true,"records":[{"Id":"3"},{"Name":"4"}]}"#),
-            "unexpected reply: JSON without the field `Id` at line 1 column 61 (HTTP 200)",
+            "unexpected reply: JSON without the field `Id` at records[1] (line 1 column 61) (HTTP 200)",
         ),
     ];
     for (second, message) in cases {
@@ -182,29 +182,34 @@ fn a_query_ends_after_its_first_error() {
 fn a_page_that_is_none_is_an_error_and_not_an_empty_result() {
     let org = Org::start();
     let session = kept(&org);
+    let unfit = "JSON that does not fit the type asked for";
+    let not_done = "the query is not done, but has no nextRecordsUrl";
     for (body, problem) in [
-        ("", "not JSON at line 1 column 0"),
-        ("null", "JSON that does not fit the type asked for at line 1 column 4"),
-        ("[]", "JSON that does not fit the type asked for at line 1 column 2"),
-        ("{}", "JSON without the field `done` at line 1 column 2"),
-        (r#"{"done":true}"#, "JSON without the field `records` at line 1 column 13"),
-        (r#"{"records":[]}"#, "JSON without the field `done` at line 1 column 14"),
-        (r#"{"done":"true","records":[]}"#, "JSON that does not fit the type asked for at line 1 column 14"),
-        (r#"{"done":true,"records":{}}"#, "JSON that does not fit the type asked for at line 1 column 23"),
-        (r#"{"done":true,"records":null}"#, "JSON that does not fit the type asked for at line 1 column 27"),
-        (r#"{"done":true,"records":[{"Id":"1"}"#, "not JSON at line 1 column 34"),
-        (r#"{"done":true,"records":[]}]"#, "not JSON at line 1 column 27"),
+        ("", "not JSON at line 1 column 0".to_owned()),
+        ("null", format!("{unfit}, expected a page of records (line 1 column 4)")),
+        ("[]", format!("{unfit}, expected a page of records (line 1 column 2)")),
+        ("{}", "JSON without the field `done` (line 1 column 2)".to_owned()),
+        (r#"{"done":true}"#, "JSON without the field `records` (line 1 column 13)".to_owned()),
+        (r#"{"records":[]}"#, "JSON without the field `done` (line 1 column 14)".to_owned()),
         (
-            "{\"done\":false,\n\"records\":[{\"Id\":\"1\"}]}",
-            "the query is not done, but has no nextRecordsUrl",
+            r#"{"done":"true","records":[]}"#,
+            format!("{unfit} at done, expected a boolean (line 1 column 14)"),
         ),
         (
-            r#"{"done":false,"records":[],"nextRecordsUrl":null}"#,
-            "the query is not done, but has no nextRecordsUrl",
+            r#"{"done":true,"records":{}}"#,
+            format!("{unfit} at records, expected a sequence (line 1 column 23)"),
         ),
+        (
+            r#"{"done":true,"records":null}"#,
+            format!("{unfit} at records, expected a sequence (line 1 column 27)"),
+        ),
+        (r#"{"done":true,"records":[{"Id":"1"}"#, "not JSON at line 1 column 34".to_owned()),
+        (r#"{"done":true,"records":[]}]"#, "not JSON at line 1 column 27".to_owned()),
+        ("{\"done\":false,\n\"records\":[{\"Id\":\"1\"}]}", not_done.to_owned()),
+        (r#"{"done":false,"records":[],"nextRecordsUrl":null}"#, not_done.to_owned()),
         (
             r#"{"done":false,"records":[{"Id":"1"}],"nextRecordsUrl":7}"#,
-            "JSON that does not fit the type asked for at line 1 column 55",
+            format!("{unfit} at nextRecordsUrl, expected a string (line 1 column 55)"),
         ),
     ] {
         let message = format!("unexpected reply: {problem} (HTTP 200)");
@@ -378,7 +383,7 @@ fn a_page_that_stays_truncated_is_an_error() {
     org.always(&format!("{QUERY}/01g-2"), second);
     let (ids, message) = ids_until_error(&kept(&org));
     assert_eq!(ids, ["1", "2"]);
-    assert_eq!(message, "unexpected reply: cut off or damaged on its way (HTTP 200)");
+    assert_eq!(message, "unexpected reply: truncated or corrupted (HTTP 200)");
     assert_eq!(org.requests().len(), 1 + 3);
 }
 
@@ -443,7 +448,7 @@ fn a_path_that_cannot_be_used_is_told_by_the_first_record() {
 fn soql_that_is_too_long_says_so() {
     let org = Org::start();
     let session = kept(&org);
-    let hint = "the request's URL, or its headers, are too long: shorten the SOQL, e.g. by fewer ids in IN (...) and several queries";
+    let hint = "the URL or the headers are too long: shorten the SOQL, e.g. by fewer ids in IN (...) and several queries";
     let ids = |count: usize| {
         let ids: Vec<_> = iter::repeat_n("'001000000000001AAA'", count).collect();
         format!("SELECT Id FROM Account WHERE Id IN ({})", ids.join(","))

@@ -117,17 +117,17 @@ fn the_table_of_retries_holds_for_replies() {
 fn the_table_of_retries_holds_where_the_connection_is_lost() {
     let cut = Answer::json(200, r#"{"access_token":"x"}"#).cut_after(9).header("Retry-After", "0");
     let columns = [
-        (Answer::close(), "no reply from HOST: the connection broke off"),
+        (Answer::close(), "no reply from HOST: the connection was lost"),
         (
             Answer::raw("what is this?\r\n\r\n"),
             "no reply from HOST: not an HTTP reply (protocol: http parse fail: invalid HTTP version)",
         ),
-        (cut, "unexpected reply: cut off or damaged on its way (HTTP 200)"),
+        (cut, "unexpected reply: truncated or corrupted (HTTP 200)"),
     ];
     at_once(ROWS.iter().flat_map(|row| columns.iter().map(move |column| (row, column))), |(row, column)| {
         let (answer, message) = column;
         // The body of a streamed reply is the caller's to read.
-        if !(row.name.starts_with("run") && message.contains("cut off")) {
+        if !(row.name.starts_with("run") && message.contains("truncated")) {
             row.check(Fault::Lost, answer, message);
         }
     });
@@ -296,12 +296,7 @@ fn a_truncated_refusal_is_one_except_for_those_who_read() {
         accept(&org, row.path);
         org.always(row.path, Answer::oauth_error("x", "y").cut_after(9).header("Retry-After", "0"));
         let error = (row.send)(&org).expect_err(row.name);
-        assert_eq!(
-            headline(&error),
-            "unexpected reply: cut off or damaged on its way (HTTP 400)",
-            "{}",
-            row.name
-        );
+        assert_eq!(headline(&error), "unexpected reply: truncated or corrupted (HTTP 400)", "{}", row.name);
         assert_eq!(error.is_transient(), tries > 1, "{}", row.name);
         assert_eq!(sent_to(&org, row.path), tries, "{}", row.name);
     }

@@ -83,11 +83,11 @@ fn a_token_that_could_not_be_revoked_is_told() {
             3,
         ),
         (Answer::new(503).header("Retry-After", "0"), "unexpected reply: empty (HTTP 503)", 3),
-        (Answer::close(), "no reply from HOST: the connection broke off", 3),
+        (Answer::close(), "no reply from HOST: the connection was lost", 3),
         (Answer::html(200, "Login"), "unexpected reply: an HTML page titled \"Login\" (HTTP 200)", 1),
         (
             Answer::oauth_error("unsupported_token_type", OLD),
-            "request refused: (withheld: it contains a secret) (unsupported_token_type) (HTTP 400)",
+            "request refused: (withheld: it could hold a secret) (unsupported_token_type) (HTTP 400)",
             1,
         ),
     ];

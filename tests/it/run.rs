@@ -166,7 +166,7 @@ fn a_streamed_reply_that_stops_coming_is_an_error() {
         let error = body.read_to_end(&mut came).unwrap_err();
         (came, error)
     });
-    assert_eq!(error.to_string(), "timeout: per read");
+    assert_eq!(error.to_string(), "timeout: receive body");
     assert_eq!(came, b"01234");
 
     org.answer(Answer::text(200, "0123456789").cut_after(5));

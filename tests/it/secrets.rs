@@ -44,7 +44,7 @@ fn secrets_that_a_refusal_repeats_are_withheld_in_every_exchange() {
                     assert_eq!(
                         headline(&error),
                         format!(
-                            "login refused: (withheld: it contains a secret) (invalid_grant, HTTP {status})"
+                            "login refused: (withheld: it could hold a secret) (invalid_grant, HTTP {status})"
                         ),
                         "secret {n}, form {form}, in {}",
                         exchange.name
@@ -70,7 +70,8 @@ fn code_in_the_very_reply_that_brings_it_is_withheld() {
     for (answer, status) in answers {
         org.answer(answer);
         let error = code_credentials(&org).token().unwrap_err();
-        let told = format!("login refused: (withheld: it contains a secret) (access_denied, HTTP {status})");
+        let told =
+            format!("login refused: (withheld: it could hold a secret) (access_denied, HTTP {status})");
         assert_eq!(headline(&error), told);
         assert!(!shown(&error).contains("aPrx"), "{error}");
     }
@@ -89,7 +90,7 @@ fn token_of_a_reply_that_is_also_a_refusal_is_not_used_and_not_shown() {
         });
         let got = refusal(&org, Answer::json(status, body));
         let expected =
-            format!("login refused: (withheld: it contains a secret) (invalid_grant, HTTP {status})");
+            format!("login refused: (withheld: it could hold a secret) (invalid_grant, HTTP {status})");
         assert_eq!(headline(&got), expected);
     }
     let got = refusal(&org, Answer::json(400, MINIMAL));
@@ -100,7 +101,7 @@ fn token_of_a_reply_that_is_also_a_refusal_is_not_used_and_not_shown() {
 #[test]
 fn description_with_a_secret_is_withheld_whole() {
     let org = Org::start();
-    let withheld = "(withheld: it contains a secret)";
+    let withheld = "(withheld: it could hold a secret)";
     for secret in [PASSWORD, SECURITY_TOKEN, &PASSWORD.to_ascii_uppercase()] {
         for text in [
             secret.to_owned(),
@@ -177,13 +178,17 @@ fn secrets_that_the_api_repeats_are_withheld() {
     let org = Org::start();
     let session = session(&org);
     let token = session.token();
-    for secret in [PASSWORD, SECURITY_TOKEN, CLIENT_SECRET, token.access_token()] {
-        for form in forms(secret) {
-            org.answer(Answer::api_error(400, "ECHO", &format!("you said {form}")));
-            let error = session.get::<Value>("limits").unwrap_err();
-            let message = "request refused: (withheld: it contains a secret) (ECHO) (HTTP 400)";
-            assert_eq!(headline(&error), message, "{form}");
-        }
+    let plain = [CLIENT_SECRET, PASSWORD].map(str::to_owned).to_vec();
+    // Those in which a run of its letters and digits stands; what else the API says is shown.
+    let long = [SECURITY_TOKEN, token.access_token()];
+    let long = long.iter().flat_map(|secret| {
+        forms(secret).into_iter().filter(|form| form.to_lowercase().contains(&secret[..8].to_lowercase()))
+    });
+    for form in plain.into_iter().chain(long) {
+        org.answer(Answer::api_error(400, "ECHO", &format!("you said {form}")));
+        let error = session.get::<Value>("limits").unwrap_err();
+        let message = "request refused: (withheld: it could hold a secret) (ECHO) (HTTP 400)";
+        assert_eq!(headline(&error), message, "{form}");
     }
 }
 

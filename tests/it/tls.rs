@@ -98,7 +98,7 @@ fn handshake_that_is_truncated_is_tried_again() {
     let error = login(&org).token().unwrap_err();
     assert_eq!(
         headline(&error),
-        format!("no reply from {}: the connection broke off before the request was sent", host(&org))
+        format!("no reply from {}: the connection was lost before the request was sent", host(&org))
     );
     assert!(error.is_transient());
     assert_eq!((org.connections(), org.logins()), (6, 1));

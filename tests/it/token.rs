@@ -128,7 +128,6 @@ fn instance_url_that_is_none_is_refused_wherever_it_comes_from() {
         ("https://acme.my.salesforce.com@evil.example", user_info),
         ("https://acme.my.salesforce.com:99999", port),
         ("https://acme my.salesforce.com", no_host),
-        ("https://acme.my.salesforce.com\n", no_host),
         ("https://äcme.my.salesforce.com", no_host),
         ("https://[::g]", no_host),
         ("https:///x", no_host),
