@@ -197,8 +197,9 @@ fn title_shows_no_part_of_a_secret_that_it_is_capped_in() {
     let org = Org::start();
     let session = session(&org);
     let token = session.token();
+    let words = "so many words ".repeat(40);
     for padding in (470..510).step_by(3) {
-        let page = |secret: &str| Answer::html(404, &format!("{}{secret}", "x".repeat(padding)));
+        let page = |secret: &str| Answer::html(404, &format!("{}{secret}", &words[..padding]));
         let error = refusal(&org, page(SECURITY_TOKEN));
         assert!(!shown(&error).contains(&SECURITY_TOKEN[..4]), "{error}");
         org.answer(page(token.access_token()));
@@ -209,7 +210,6 @@ fn title_shows_no_part_of_a_secret_that_it_is_capped_in() {
 
 #[test]
 fn in_whatever_encoding_a_login_host_echoes_a_secret_nothing_of_it_is_shown() {
-    // So many logins of each that one org serves them all.
     let org = Org::start();
     let sent = [
         (login as MakeLogin, CLIENT_SECRET),
