@@ -31,11 +31,13 @@ pub(crate) struct Refusal {
     code: &'static str,
     message: String,
     fields: Vec<String>,
+    /// What is wrong in a query.
+    word: Option<String>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { status, code, message: message.into(), fields: Vec::new() }
+        Refusal { status, code, message: message.into(), fields: Vec::new(), word: None }
     }
 
     fn not_found() -> Refusal {
@@ -44,6 +46,12 @@ impl Refusal {
 
     fn deleted() -> Refusal {
         Refusal::new(404, "ENTITY_IS_DELETED", "entity is deleted")
+    }
+
+    /// Says it of that word, if it is in a query.
+    fn at(mut self, word: &str) -> Refusal {
+        self.word = Some(word.to_owned());
+        self
     }
 
     fn about(mut self, field: &str) -> Refusal {
@@ -554,6 +562,15 @@ impl Rest {
     }
 
     fn search(&mut self, soql: &str, tooling: bool, deleted_too: bool) -> Result<Found> {
+        self.find_all(soql, tooling, deleted_too).map_err(|mut refusal| {
+            if let Some(word) = &refusal.word {
+                refusal.message = soql::pointing_to(word, soql, &refusal.message);
+            }
+            refusal
+        })
+    }
+
+    fn find_all(&mut self, soql: &str, tooling: bool, deleted_too: bool) -> Result<Found> {
         let query = soql::parse(soql).map_err(|problem| Refusal::new(400, "MALFORMED_QUERY", problem))?;
         let object = schema::object(&query.object).filter(|object| object.tooling == tooling);
         let object = object.ok_or_else(|| no_such_object(&query.object))?;
@@ -683,7 +700,7 @@ impl Condition<String> {
                 return Ok(field);
             }
             let problem = format!("value of filter criterion for field '{name}' is of the wrong type");
-            Err(Refusal::new(400, "INVALID_FIELD", problem))
+            Err(Refusal::new(400, "INVALID_FIELD", problem).at(name))
         };
         let all = |conditions: Vec<Condition<String>>| {
             conditions.into_iter().map(|condition| condition.of(object)).collect::<Result<_>>()
@@ -693,7 +710,7 @@ impl Condition<String> {
                 let field = field(&name, std::slice::from_ref(&literal))?;
                 if operator == Operator::Like && !matches!(literal, Literal::Text(_)) {
                     let problem = format!("invalid operator on field '{name}'");
-                    return Err(Refusal::new(400, "INVALID_QUERY_FILTER_OPERATOR", problem));
+                    return Err(Refusal::new(400, "INVALID_QUERY_FILTER_OPERATOR", problem).at(&name));
                 }
                 Condition::Compare(field, operator, literal)
             }
@@ -871,7 +888,7 @@ fn columns(found: &Found) -> Value {
 }
 
 fn no_such_object(name: &str) -> Refusal {
-    Refusal::new(400, "INVALID_TYPE", format!("sObject type '{name}' is not supported."))
+    Refusal::new(400, "INVALID_TYPE", format!("sObject type '{name}' is not supported.")).at(name)
 }
 
 fn no_such_column(object: &Object, name: &str, of: &str) -> Refusal {
@@ -881,7 +898,7 @@ fn no_such_column(object: &Object, name: &str, of: &str) -> Refusal {
          for the appropriate names.",
         object.name
     );
-    Refusal::new(400, "INVALID_FIELD", problem)
+    Refusal::new(400, "INVALID_FIELD", problem).at(name)
 }
 
 fn json_body(request: &Request) -> Result<Map<String, Value>> {

@@ -75,7 +75,34 @@ const SYMBOLS: [&str; 9] = ["!=", "<=", ">=", "=", "<", ">", ",", "(", ")"];
 
 /// Reads a query; the error is the message of a `MALFORMED_QUERY`.
 pub(crate) fn parse(soql: &str) -> Result<Query, String> {
-    let mut tokens = Tokens(tokens(soql)?.into_iter().peekable());
+    let (offsets, tokens): (Vec<usize>, Vec<Token>) = tokens(soql)?.into_iter().unzip();
+    let mut tokens = Tokens(tokens.into_iter().peekable());
+    query(&mut tokens).map_err(|problem| {
+        let next = offsets.len() - tokens.0.len();
+        pointing(soql, offsets.get(next).copied().unwrap_or(soql.len()), &problem)
+    })
+}
+
+/// A message with a caret under the first place where that word is.
+pub(crate) fn pointing_to(word: &str, soql: &str, problem: &str) -> String {
+    let found = tokens(soql).ok().and_then(|tokens| {
+        let mut tokens = tokens.into_iter();
+        tokens.find_map(|(at, token)| (token == Token::Word(word.to_owned())).then_some(at))
+    });
+    found.map_or_else(|| problem.to_owned(), |at| pointing(soql, at, problem))
+}
+
+/// A message with a caret under a mistake, as Salesforce draws it.
+fn pointing(soql: &str, at: usize, problem: &str) -> String {
+    let before = &soql[..at];
+    let row = before.matches('\n').count();
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+    let line = soql.split('\n').nth(row).unwrap_or_default();
+    let (row, place) = (row + 1, column + 1);
+    format!("\n{line}\n{:column$}^\nERROR at Row:{row}:Column:{place}\n{problem}", "")
+}
+
+fn query(tokens: &mut Tokens) -> Result<Query, String> {
     tokens.expect_keyword("SELECT")?;
     let selected = tokens.selected()?;
     tokens.expect_keyword("FROM")?;
@@ -91,8 +118,9 @@ pub(crate) fn parse(soql: &str) -> Result<Query, String> {
     }
     let mut limit = None;
     if tokens.skip_keyword("LIMIT") {
-        let number = tokens.word()?;
-        limit = Some(number.parse().map_err(|_| format!("unexpected token: '{number}'"))?);
+        let Some(Token::Word(number)) = tokens.0.peek() else { return Err(tokens.unexpected()) };
+        limit = Some(number.parse().map_err(|_| tokens.unexpected())?);
+        tokens.0.next();
     }
     if tokens.0.peek().is_some() {
         return Err(tokens.unexpected());
@@ -100,25 +128,26 @@ pub(crate) fn parse(soql: &str) -> Result<Query, String> {
     Ok(Query { selected, object, condition, order, limit })
 }
 
-fn tokens(soql: &str) -> Result<Vec<Token>, String> {
+/// The parts of a query, and where each begins.
+fn tokens(soql: &str) -> Result<Vec<(usize, Token)>, String> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "_.:+-".contains(c);
     let mut tokens = Vec::new();
     let mut rest = soql.trim_start();
     while let Some(first) = rest.chars().next() {
+        let at = soql.len() - rest.len();
+        let token;
         if let Some(quoted) = rest.strip_prefix('\'') {
-            let (text, after) = quoted_text(quoted)?;
-            tokens.push(Token::Text(text));
-            rest = after;
+            let (text, after) = quoted_text(quoted).map_err(|problem| pointing(soql, at, &problem))?;
+            (token, rest) = (Token::Text(text), after);
         } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
-            tokens.push(Token::Symbol(symbol));
-            rest = &rest[symbol.len()..];
+            (token, rest) = (Token::Symbol(symbol), &rest[symbol.len()..]);
         } else if is_word(first) {
             let (word, after) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
-            tokens.push(Token::Word(word.to_owned()));
-            rest = after;
+            (token, rest) = (Token::Word(word.to_owned()), after);
         } else {
-            return Err(format!("line 1:{}: no viable alternative at '{first}'", soql.len() - rest.len()));
+            return Err(pointing(soql, at, &format!("unexpected token: '{first}'")));
         }
+        tokens.push((at, token));
         rest = rest.trim_start();
     }
     Ok(tokens)
@@ -363,19 +392,24 @@ mod tests {
 
     #[test]
     fn malformed_queries_say_where() {
-        let says = |soql: &str| parse(soql).expect_err(soql);
-        assert_eq!(says("SELECT Id Account"), "unexpected token: 'Account'");
-        assert_eq!(says("SELECT Id FROM X WHERE a = 1 AND b = 2 OR c = 3"), "unexpected token: 'OR'");
-        assert_eq!(says("SELECT Id FROM X WHERE (a = 1"), "unexpected token: '<EOF>'");
-        assert_eq!(says("SELECT Id FROM X WHERE a NOT LIKE 'b'"), "unexpected token: 'LIKE'");
-        assert_eq!(says("SELECT Id FROM X WHERE a IN 'b'"), "unexpected token: 'b'");
-        assert_eq!(says("SELECT Id FROM"), "unexpected token: '<EOF>'");
-        assert_eq!(says("SELECT Id, FROM Account"), "unexpected token: 'Account'");
-        assert_eq!(says("SELECT Id FROM Account WHERE Name = 'O'Hara'"), "a string literal without its end");
-        assert_eq!(says("SELECT Id FROM Account WHERE Name = 'O' Hara"), "unexpected token: 'Hara'");
-        assert_eq!(
-            says(r"SELECT Id FROM Account WHERE Name = '\x'"),
-            r"Illegal character sequence '\x' in string literal"
-        );
+        let says = |soql: &str, column: usize, problem: &str| {
+            let caret = format!("{}^", " ".repeat(column - 1));
+            let expected = format!("\n{soql}\n{caret}\nERROR at Row:1:Column:{column}\n{problem}");
+            assert_eq!(parse(soql), Err(expected));
+        };
+        says("SELECT Id Account", 11, "unexpected token: 'Account'");
+        says("SELECT Id FROM X WHERE a = 1 AND b = 2 OR c = 3", 40, "unexpected token: 'OR'");
+        says("SELECT Id FROM X WHERE (a = 1", 30, "unexpected token: '<EOF>'");
+        says("SELECT Id FROM X WHERE a NOT LIKE 'b'", 30, "unexpected token: 'LIKE'");
+        says("SELECT Id FROM X WHERE a IN 'b'", 29, "unexpected token: 'b'");
+        says("SELECT Id FROM X LIMIT ten", 24, "unexpected token: 'ten'");
+        says("SELECT * FROM X", 8, "unexpected token: '*'");
+        says("SELECT Id, FROM Account", 17, "unexpected token: 'Account'");
+        says("SELECT Id FROM X WHERE Name = 'O'Hara'", 38, "a string literal without its end");
+        says("SELECT Id FROM X WHERE Name = 'O' Hara", 35, "unexpected token: 'Hara'");
+        let illegal = r"Illegal character sequence '\x' in string literal";
+        says(r"SELECT Id FROM X WHERE Name = '\x'", 31, illegal);
+        let second_row = "\nFROM X WHERE\n            ^\nERROR at Row:2:Column:13\nunexpected token: '<EOF>'";
+        assert_eq!(parse("SELECT Id\nFROM X WHERE"), Err(second_row.to_owned()));
     }
 }

@@ -800,6 +800,11 @@ fn queries_find_and_page() {
     let refused = |query: &str, code: &str| assert_api_error(&soql(&org, &session, query), 400, code);
     refused("SELECT FROM Account", "MALFORMED_QUERY");
     refused("SELECT Nome FROM Account", "INVALID_FIELD");
+    let message = soql(&org, &session, "SELECT Id,\n  Nome\nFROM Account").json()[0]["message"].clone();
+    let message = message.as_str().expect("a message");
+    let start = "\n  Nome\n  ^\nERROR at Row:2:Column:3\nNo such column 'Nome' on entity 'Account'. ";
+    assert!(message.starts_with(start), "{message}");
+    refused("SELECT Id FROM Account WHERE NumberOfEmployees LIKE 1", "INVALID_QUERY_FILTER_OPERATOR");
     refused("SELECT Id FROM Account WHERE LastModifiedDate = '2026'", "INVALID_FIELD");
     refused("SELECT Id FROM Nothing", "INVALID_TYPE");
     assert_api_error(&api(&org, &session, "GET", "query/01gX-2", ""), 400, "INVALID_QUERY_LOCATOR");
