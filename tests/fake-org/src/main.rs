@@ -74,7 +74,7 @@ impl Options {
 
 fn serve(options: &Options) -> io::Result<()> {
     // Before there is a file that must not stay.
-    let end = End::watch()?;
+    let wait_for_end = end()?;
     let org = if options.tls { Org::start_tls() } else { Org::start() };
     org.seed_accounts(options.accounts);
     let mut env = vec![("SF_FLOW", options.flow.clone())];
@@ -100,7 +100,7 @@ fn serve(options: &Options) -> io::Result<()> {
     let lines = env.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value)));
     // At once, for scripts that wait for a line of it.
     io::stdout().write_all(lines.collect::<Vec<_>>().concat().as_bytes())?;
-    end.wait();
+    wait_for_end();
     Ok(())
 }
 
@@ -109,35 +109,23 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
-/// What ends the command: Ctrl-C, or the system's request.
-struct End {
-    #[cfg(unix)]
-    signals: signal_hook::iterator::Signals,
+/// What waits for Ctrl-C or the system's request to end.
+#[cfg(unix)]
+fn end() -> io::Result<impl FnOnce()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    Ok(move || {
+        signals.forever().next();
+    })
 }
 
-impl End {
-    #[cfg(unix)]
-    fn watch() -> io::Result<End> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        Ok(End { signals: signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])? })
-    }
-
-    #[cfg(unix)]
-    fn wait(mut self) {
-        self.signals.forever().next();
-    }
-
-    #[cfg(not(unix))]
-    #[allow(clippy::unnecessary_wraps)]
-    fn watch() -> io::Result<End> {
-        Ok(End {})
-    }
-
-    /// Does not return: Ctrl-C ends the process right away.
-    #[cfg(not(unix))]
-    fn wait(self) {
+/// Here, Ctrl-C ends the process right away.
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps)]
+fn end() -> io::Result<impl FnOnce()> {
+    Ok(|| {
         loop {
             std::thread::park();
         }
-    }
+    })
 }
