@@ -15,7 +15,8 @@ Prints the variables with which sf-login logs in here, as lines to paste into an
   --flow FLOW    password (the default), client_credentials or code_credentials
   --accounts N   how many accounts there are (default: 25)
   --tls          speak TLS; SSL_CERT_FILE then names a file with the certificate of the org's
-                 authority, which is gone when the org ends
+                 authority, which is gone when the org ends (programs on Node.js want its name in
+                 NODE_EXTRA_CA_CERTS, Python's requests in REQUESTS_CA_BUNDLE)
   --help         print this
 ";
 

@@ -1,4 +1,5 @@
-//! As much SOQL as `SELECT a, b FROM X WHERE c = 'd' AND e > LAST_N_DAYS:1 ORDER BY f LIMIT 10`.
+//! As much SOQL as `SELECT a, b FROM X WHERE c = 'd' AND (e > LAST_N_DAYS:1 OR f IN (1, 2)) ORDER BY g
+//! LIMIT 10`: no subqueries, no relationships, no groups.
 
 use std::ops::Range;
 
