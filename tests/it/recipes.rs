@@ -12,8 +12,7 @@ use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, SECURITY_TOKEN};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Run, TOKEN_PATH, assert_no_secret, client_credentials_env, done, kept_env, login, nobody, run, sf_login,
-    with, without,
+    Run, TOKEN_PATH, assert_no_secret, client_credentials_env, done, kept_env, login, run, sf_login, without,
 };
 
 const README: &str = include_str!("../../README.md");
@@ -299,22 +298,6 @@ fn a_recipe_fails_as_its_login_fails_and_leaves_nothing_behind() {
                 assert_eq!(org.logins(), logins, "{shell} {options:?}, {name}");
             }
         });
-    }
-}
-
-#[test]
-fn a_recipe_fails_when_the_org_cannot_be_reached() {
-    let org = org();
-    let (addr, _open) = nobody();
-    let url = format!("http://{addr}");
-    let cases = [
-        ("the token", with(&org.env(), "SF_LOGIN_URL", &url)),
-        ("log out", with(&kept_env(&org, TOKEN), "SF_ORG_INSTANCE_URL", &url)),
-    ];
-    for (name, env) in cases {
-        let run = Place::new(&org).type_in("bash", name, "", &env);
-        assert_eq!(run.code, Some(1), "{name}: {}", run.stderr);
-        assert!(run.stderr.contains("sf-login: no reply from 127.0.0.1:"), "{name}: {}", run.stderr);
     }
 }
 
