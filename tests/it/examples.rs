@@ -144,7 +144,7 @@ fn sync_accounts_rates_what_has_changed_and_finds_nothing_to_do_then() {
 #[test]
 fn sync_accounts_begins_with_yesterday() {
     let org = Org::start();
-    org.answer_to(QUERY, Answer::json(200, r#"{"totalSize":0,"done":true,"records":[]}"#));
+    org.seed_accounts(1);
     let run = example(&org.env(), "sync_accounts", &[], "");
     assert_eq!(run, done("0 accounts changed since YESTERDAY, 0 rated anew\n"));
     let soql = org.requests()[1].param("q").expect("it asks");
