@@ -137,7 +137,7 @@ use hints::{Case, Odd, Symptom, hints};
 use wire::{
     API_REPLY, BadSetting, BadUrl, Cause, Client, Deadline, Fault, JSON, Kind, Misfit, NoReply, Reading,
     Reply, Request, UNRESERVED, Url, form, is_absolute, is_url_char, json_tokens, read_form, read_json,
-    secret_header, variable,
+    secret_header,
 };
 
 /// The HTTP client underneath, for [`Login::agent`] and [`Session::run`].
@@ -295,10 +295,9 @@ impl App {
     }
 }
 
-/// Without the spaces that pasting leaves around. A line end is no space: it is told, as a mistake.
+/// Without the spaces that pasting leaves around, those of web pages among them.
 fn trimmed(value: impl Into<String>) -> String {
-    let is_space = |c: char| c.is_whitespace() && !matches!(c, '\r' | '\n');
-    value.into().trim_matches(is_space).to_owned()
+    value.into().trim_matches([' ', '\t', '\u{a0}']).to_owned()
 }
 
 /// What a login proves itself with.
@@ -442,7 +441,7 @@ impl Login {
     /// [`ErrorKind::Transport`] when it cannot be reached, and [`ErrorKind::Unexpected`] when it answers with
     /// anything else. A refused login must not be repeated in a loop: failed logins lock the user out.
     pub fn token(&self) -> Result<Token, Error> {
-        let client = Client::new(self.agent.clone())?;
+        let client = new_client(self.agent.clone())?;
         self.log_in(&client, Deadline::after(self.timeout), Vec::new())
     }
 
@@ -452,7 +451,7 @@ impl Login {
     ///
     /// As [`token`](Login::token).
     pub fn session(self) -> Result<Session, Error> {
-        let client = Client::new(self.agent.clone())?;
+        let client = new_client(self.agent.clone())?;
         let token = self.log_in(&client, Deadline::after(self.timeout), Vec::new())?;
         Ok(Session::made_of(client, token, Renewal::Login(Box::new(self))))
     }
@@ -473,7 +472,7 @@ impl Login {
     /// [`ErrorKind::Setting`]; nothing is sent.
     pub fn resume(self, token: Token) -> Result<Session, Error> {
         self.check()?;
-        let client = Client::new(self.agent.clone())?;
+        let client = new_client(self.agent.clone())?;
         Ok(Session::made_of(client, token, Renewal::Login(Box::new(self))))
     }
 }
@@ -634,7 +633,7 @@ struct Env {
 }
 
 impl Env {
-    fn needed(&mut self, name: &'static str, what: &'static str) -> Result<String, BadSetting> {
+    fn needed(&mut self, name: &'static str, what: &'static str) -> Result<String, Error> {
         let value = variable(name)?;
         if value.is_none() {
             self.missing.push((name, what));
@@ -642,7 +641,7 @@ impl Env {
         Ok(value.unwrap_or_default())
     }
 
-    fn user(&mut self) -> Result<(String, String), BadSetting> {
+    fn user(&mut self) -> Result<(String, String), Error> {
         let username = self.needed("SF_USERNAME", "the username, e.g. ada@example.com")?;
         let password = match self.password.take() {
             Some(password) => password,
@@ -1101,7 +1100,7 @@ impl Session {
     ///
     /// [`ErrorKind::Setting`] when `SSL_CERT_FILE` or a proxy variable cannot be used.
     pub fn new(token: Token) -> Result<Session, Error> {
-        Ok(Session::made_of(Client::new(None)?, token, Renewal::None))
+        Ok(Session::made_of(new_client(None)?, token, Renewal::None))
     }
 
     /// `SF_ACCESS_TOKEN` with `SF_ORG_INSTANCE_URL` when both are set, else [`Login::from_env`] and
@@ -1126,7 +1125,7 @@ impl Session {
                 // What a login lacks matters only once the token has expired.
                 let renewal =
                     Login::from_env().map_or_else(Renewal::Unusable, |login| Renewal::Login(Box::new(login)));
-                Session::made_of(Client::new(None)?, token, renewal)
+                Session::made_of(new_client(None)?, token, renewal)
             }
             (None, None) => Login::from_env()?.session()?,
             (Some(_), None) => {
@@ -1163,7 +1162,7 @@ impl Session {
     /// An agent of the caller's own, see [`Login::agent`]; new logins use it too.
     #[must_use]
     pub fn agent(mut self, agent: ureq::Agent) -> Session {
-        self.client = Client::new(Some(agent)).map_err(Error::from);
+        self.client = new_client(Some(agent));
         self
     }
 
@@ -1347,7 +1346,7 @@ impl Session {
         let body = form(&[("token", &token.access_token)]);
         // Revoking twice is revoking once.
         let request = Request::form(&self.shared.instance, REVOKE_PATH.to_owned(), &body, Kind::Read);
-        let request = Request { fault: oauth_fault, ..request };
+        let request = Request { fault: |reply| reply.fault().or_else(|| oauth_fault(reply)), ..request };
         let outcome = client.send(&request, Deadline::after(self.timeout));
         let reply = outcome.map_err(|error| self.context(&request).no_reply(&error))?;
         let refusals = api_errors(&reply);
@@ -2017,10 +2016,18 @@ fn setting(name: &str, problem: impl Into<String>) -> Error {
     Error(Arc::new(Failure { kind, tried: None, hints: Vec::new(), fault: None, lasting: false }))
 }
 
-impl From<BadSetting> for Error {
-    fn from(bad: BadSetting) -> Error {
-        setting(bad.name, bad.problem)
-    }
+fn new_client(agent: Option<ureq::Agent>) -> Result<Client, Error> {
+    Client::new(agent).map_err(unusable)
+}
+
+/// One variable of the environment; an empty one is unset.
+fn variable(name: &'static str) -> Result<Option<String>, Error> {
+    wire::variable(name).map_err(unusable)
+}
+
+// No `From`: it would keep `?` in a caller's closure from knowing its error type.
+fn unusable(bad: BadSetting) -> Error {
+    setting(bad.name, bad.problem)
 }
 
 impl fmt::Display for Error {

@@ -616,9 +616,9 @@ impl Client {
         let was_read = Cell::new(false);
         let mut body = Noted(request.body.unwrap_or_default(), &was_read);
         let no_reply = |error: &ureq::Error, status| {
-            // A body that nobody has read yet cannot have been sent. Without one, there is no such proof.
-            let unsent = request.body.is_some_and(|body| !body.is_empty()) && !was_read.get();
-            NoReply::of(error, deadline, unsent, proxy, status)
+            // A body that nobody has read yet cannot have been sent. Without one, there is no telling.
+            let sent = request.body.filter(|body| !body.is_empty()).map(|_| was_read.get());
+            NoReply::of(error, deadline, sent, proxy, status)
         };
         let mut http = http::Request::builder()
             .method(&request.method)
@@ -639,7 +639,9 @@ impl Client {
             Ok(()) => Ok(reply),
             Err(error) => {
                 let error = no_reply(&error.into(), Some(reply.status));
-                Err(NoReply { fault: reply.fault().or(error.fault), ..error })
+                // What was refused is refused, even where the reason got lost.
+                let refused = (400..500).contains(&reply.status) && request.kind != Kind::Read;
+                Err(NoReply { fault: reply.fault().or(error.fault.filter(|_| !refused)), ..error })
             }
         }
     }
@@ -739,13 +741,13 @@ fn env_proxy() -> Result<Option<ureq::Proxy>, BadSetting> {
 }
 
 impl NoReply {
-    /// What an error of ureq's means. `unsent` is the proof that nothing of the request was sent.
+    /// What an error of ureq's means. `sent` tells whether anything of the request was sent, as far as known.
     //
     // By its words where ureq gives no type: see the arms that look into `text`.
     fn of(
         error: &ureq::Error,
         deadline: Deadline,
-        unsent: bool,
+        sent: Option<bool>,
         proxy: Option<&ureq::Proxy>,
         status: Option<u16>,
     ) -> NoReply {
@@ -761,8 +763,10 @@ impl NoReply {
             || text.starts_with("native-tls: ");
         let within = |timeout: Duration| format!("within {} s", timeout.as_secs_f64());
         let connecting = within(CONNECT_TIMEOUT.min(deadline.timeout));
-        let not_sent = Some(Fault::NotSent);
-        let by_proof = if unsent { not_sent } else { Some(Fault::ConnectionLost) };
+        let unsent = sent == Some(false);
+        // For errors that belong to connecting, and for all others.
+        let not_sent = Some(if sent == Some(true) { Fault::ConnectionLost } else { Fault::NotSent });
+        let by_proof = Some(if unsent { Fault::NotSent } else { Fault::ConnectionLost });
         let (cause, words, fault) = match error {
             ureq::Error::Timeout(Resolve) => {
                 (Cause::NameTimeout, format!("the name was not resolved {connecting}"), not_sent)
@@ -797,7 +801,9 @@ impl NoReply {
                 (Cause::NameNotFound, "the host name was not found".to_owned(), not_sent)
             }
             ureq::Error::Io(io) if says("lookup address") || is_windows_unknown_host(io) => {
-                (Cause::NameNotFound, "the host name was not found".to_owned(), not_sent)
+                // Words prove nothing, but the operating system's own errors are never of the kind `Other`.
+                let fault = if io.kind() == Io::Other { by_proof } else { not_sent };
+                (Cause::NameNotFound, "the host name was not found".to_owned(), fault)
             }
             ureq::Error::Protocol(_) => (Cause::NotHttp, format!("not an HTTP reply ({text})"), by_proof),
             // An alert is the server's word about this side.
@@ -811,9 +817,10 @@ impl NoReply {
                 (Cause::Tls, format!("TLS: {text}"), if unsent { None } else { Some(Fault::ConnectionLost) })
             }
             ureq::Error::Io(io) => match io.kind() {
-                // Only connecting can be refused.
                 Io::ConnectionRefused => {
-                    (Cause::ConnectionRefused, "the connection was refused".to_owned(), not_sent)
+                    // The operating system refuses only to connect.
+                    let fault = if io.raw_os_error().is_some() { not_sent } else { by_proof };
+                    (Cause::ConnectionRefused, "the connection was refused".to_owned(), fault)
                 }
                 Io::HostUnreachable | Io::NetworkUnreachable | Io::NetworkDown | Io::AddrNotAvailable => {
                     (Cause::Unreachable, text.to_owned(), by_proof)

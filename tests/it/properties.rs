@@ -109,15 +109,17 @@ fn any_bytes_instead_of_http_are_an_error_without_a_secret() {
         "5\r\n{}   \r\n0\r\n\r\n",
     ]);
     let trap = Trap::new();
-    for_any(&(option::of(line), vec(header, 0..5), body(&OF_A_LOGIN)), |(line, headers, body)| {
-        let mut bytes = [line.unwrap_or_default(), &headers.concat()].concat().into_bytes();
-        bytes.extend(body.0);
+    let bodies = (body(&OF_A_LOGIN), body(&OF_A_SESSION));
+    for_any(&(option::of(line), vec(header, 0..5), bodies), |(line, headers, (login, session))| {
+        let head = [line.unwrap_or_default(), &headers.concat()].concat();
+        let answer = |body: Body| Answer::raw([head.as_bytes(), &body.0].concat());
         trap.forget();
-        trap.org.always("/", Answer::raw(bytes));
+        trap.org.always("/", answer(login));
         if let Err(error) = trap.login().token() {
             assert_silent(&error);
         }
-        assert_eq!(trap.requests().len(), 1, "a login that broke off was repeated");
+        assert_eq!(trap.requests().len(), 1, "a login whose connection was lost was repeated");
+        trap.org.always("/", answer(session));
         if let Err(error) = trap.session().get::<Value>("limits") {
             assert_silent(&error);
         }
@@ -225,7 +227,7 @@ fn what_is_given_arrives_as_it_was_and_is_not_said() {
 
         let requests = trap.requests();
         // Spaces around those that are pasted are taken off.
-        let pasted = |value: &str| value.trim_matches(|c| c == ' ' || c == '\t').to_owned();
+        let pasted = |value: &str| value.trim_matches([' ', '\t', '\u{a0}']).to_owned();
         let [client_id, client_secret, username] = [&client_id, &client_secret, &username].map(|s| pasted(s));
         let sent = [
             ("client_id", &client_id),
@@ -310,7 +312,7 @@ fn any_token_and_instance_are_refused_or_kept_as_they_were() {
         assert_eq!(token.access_token(), access_token);
         let again = Token::new(access_token, token.instance_url()).expect("what it made, it takes");
         assert_eq!(again.instance_url(), token.instance_url());
-        let given = instance_url.trim_end_matches('/').to_lowercase();
+        let given = instance_url.trim().trim_end_matches('/').to_lowercase();
         let usual_port = if given.starts_with("https:") { ":443" } else { ":80" };
         assert_eq!(token.instance_url(), given.strip_suffix(usual_port).unwrap_or(&given));
     });
