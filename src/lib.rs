@@ -876,9 +876,9 @@ impl Refusal {
 
     /// Whatever the status says, refused credentials must not be sent again.
     fn fault(&self, reply: &Reply) -> Option<Fault> {
-        let try_later = self.error.eq_ignore_ascii_case("unknown_error")
+        let asks = self.error.eq_ignore_ascii_case("unknown_error")
             && self.description.to_lowercase().contains("retry your request");
-        reply.fault().or(try_later.then_some(Fault::TryLater)).filter(|_| self.may_pass())
+        reply.fault().or(asks.then_some(Fault::AskedToRetry)).filter(|_| self.may_pass())
     }
 }
 
@@ -2071,7 +2071,7 @@ impl fmt::Display for Error {
 impl fmt::Display for ApiError {
     /// On one line: of a message of several lines, the last, which says what is wrong.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = self.message.lines().next_back().unwrap_or_default();
+        let message = self.message.lines().next_back().unwrap_or_default().trim();
         match (&*self.error_code, message) {
             (code, "") => f.write_str(code),
             ("", message) => f.write_str(message),

@@ -261,8 +261,10 @@ pub(crate) enum Fault {
     ConnectionLost,
     /// 502, 503 or 504.
     Unavailable,
-    /// 429, or what its sender takes for it.
+    /// 429.
     TryLater,
+    /// A reply that asks to be tried again, in words that its sender understands.
+    AskedToRetry,
 }
 
 impl Kind {
@@ -276,6 +278,7 @@ impl Kind {
             Fault::ConnectionLost =>  [false, true, false],
             Fault::Unavailable =>     [true,  true, false],
             Fault::TryLater =>        [true,  true, true],
+            Fault::AskedToRetry =>    [true,  true, false],
         };
         match self {
             Kind::Login => login,
