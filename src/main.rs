@@ -2,10 +2,11 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, BufWriter, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;
+use std::str;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use serde_json::value::RawValue;
 use sf_login::ureq::http::Request;
 use sf_login::{ErrorKind, Login, Session, Token};
@@ -88,16 +89,7 @@ enum Command {
     Get(String),
     Query(String),
     Revoke,
-    Print(String),
-}
-
-#[derive(Clone, Copy)]
-enum Format {
-    Token,
-    Json,
-    Env,
-    Dotenv,
-    Header,
+    Print(&'static str),
 }
 
 /// A command line that cannot be understood.
@@ -112,6 +104,10 @@ impl std::fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+fn usage<T>(problem: &str) -> anyhow::Result<T> {
+    Err(Usage(problem.to_owned()).into())
+}
+
 fn main() -> ExitCode {
     let Err(error) = parse().and_then(run) else {
         return ExitCode::SUCCESS;
@@ -124,10 +120,10 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::LogIn { format, password_stdin } => log_in(format, password_stdin),
-        Command::Get(path) => quiet_at_closed_pipe(get(&path)),
-        Command::Query(soql) => quiet_at_closed_pipe(query(&soql)),
+        Command::Get(path) => with_session(|session| get(session, &path)),
+        Command::Query(soql) => with_session(|session| query(session, &soql)),
         Command::Revoke => revoke(),
-        Command::Print(text) => print(text.as_bytes()),
+        Command::Print(text) => print(text),
     }
 }
 
@@ -135,54 +131,53 @@ fn log_in(format: Format, password_stdin: bool) -> anyhow::Result<()> {
     let login = if password_stdin { Login::from_env_with_password(password()?)? } else { Login::from_env()? };
     let token = login.token()?;
     announce("", &token, &login);
-    print(formatted(&token, format)?.as_bytes())
+    print(&format(&token)?)
 }
 
-fn formatted(token: &Token, format: Format) -> anyhow::Result<String> {
+/// What to print of a token.
+type Format = fn(&Token) -> serde_json::Result<String>;
+
+fn format_named(name: &str) -> anyhow::Result<Format> {
     // No quote can be in either: a token has RFC 6750's characters and !, a URL fewer.
-    let (secret, instance) = (token.access_token(), token.instance_url());
-    Ok(match format {
-        Format::Token => format!("{secret}\n"),
-        Format::Json => format!("{}\n", serde_json::to_string(token)?),
-        Format::Env => {
-            format!("export SF_ACCESS_TOKEN='{secret}'\nexport SF_ORG_INSTANCE_URL='{instance}'\n")
-        }
-        Format::Dotenv => format!("SF_ACCESS_TOKEN={secret}\nSF_ORG_INSTANCE_URL={instance}\n"),
-        Format::Header => format!("Authorization: Bearer {secret}\n"),
+    fn variables(export: &str, quote: &str, token: &Token) -> String {
+        let (secret, instance) = (token.access_token(), token.instance_url());
+        format!(
+            "{export}SF_ACCESS_TOKEN={quote}{secret}{quote}\n{export}SF_ORG_INSTANCE_URL={quote}{instance}{quote}\n"
+        )
+    }
+    Ok(match name {
+        "token" => |token| Ok(format!("{}\n", token.access_token())),
+        "json" => |token| Ok(format!("{}\n", serde_json::to_string(token)?)),
+        "env" => |token| Ok(variables("export ", "'", token)),
+        "dotenv" => |token| Ok(variables("", "", token)),
+        "header" => |token| Ok(format!("Authorization: Bearer {}\n", token.access_token())),
+        _ => return usage("--format takes token, json, env, dotenv or header"),
     })
 }
 
-fn get(path: &str) -> anyhow::Result<()> {
-    let (session, token) = session()?;
+fn get(session: &Session, path: &str) -> anyhow::Result<()> {
     let request = Request::get(session.url(path)?).header("Accept", "*/*").body("")?;
     let mut body = session.run(request)?.into_body().into_reader();
     let mut out = io::stdout().lock();
     let mut buffer = vec![0; 64 * 1024];
     let mut last = b'\n';
-    loop {
-        let n = body.read(&mut buffer).context("the reply did not arrive whole")?;
-        if n == 0 {
-            break;
-        }
-        last = buffer[n - 1];
+    while let n @ 1.. = body.read(&mut buffer).context("the reply did not arrive whole")? {
         out.write_all(&buffer[..n]).context(STDOUT)?;
+        last = buffer[n - 1];
     }
     if out.is_terminal() && last != b'\n' {
         // The prompt belongs on a line of its own.
         out.write_all(b"\n").context(STDOUT)?;
     }
-    out.flush().context(STDOUT)?;
-    announce_new_login(&session, &token);
-    Ok(())
+    out.flush().context(STDOUT)
 }
 
-fn query(soql: &str) -> anyhow::Result<()> {
-    let (session, token) = session()?;
+fn query(session: &Session, soql: &str) -> anyhow::Result<()> {
     let mut records = session.query::<Box<RawValue>>(soql);
     let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
     // On the same terminal, the line must go before a record comes.
     let among_records = io::stdout().is_terminal();
-    let mut progress = Progress { wanted: io::stderr().is_terminal(), given: 0, shown: false };
+    let mut progress = Progress { given: 0, shown: false };
     loop {
         if records.size_hint().0 == 0 {
             // The next page may take a while, so what has come goes out.
@@ -190,8 +185,6 @@ fn query(soql: &str) -> anyhow::Result<()> {
             progress.show(records.total());
         }
         let Some(record) = records.next() else {
-            progress.wipe();
-            announce_new_login(&session, &token);
             return Ok(());
         };
         if among_records {
@@ -208,21 +201,20 @@ fn query(soql: &str) -> anyhow::Result<()> {
 
 fn revoke() -> anyhow::Result<()> {
     if kept_token().is_none() {
-        bail!(Usage("SF_ACCESS_TOKEN is not set: write the token that is to be logged out".to_owned()));
+        return usage("SF_ACCESS_TOKEN is not set: write the token that is to be logged out");
     }
     Ok(Session::from_env()?.revoke()?)
 }
 
 /// `12,000 of 250,000 records`, on a terminal, while a page is waited for.
 struct Progress {
-    wanted: bool,
     given: u64,
     shown: bool,
 }
 
 impl Progress {
     fn show(&mut self, total: Option<u64>) {
-        if let (true, Some(total)) = (self.wanted, total) {
+        if let (true, Some(total)) = (io::stderr().is_terminal(), total) {
             let _ = write!(io::stderr(), "\r{} of {} records", grouped(self.given), grouped(total));
             self.shown = true;
         }
@@ -242,36 +234,30 @@ impl Drop for Progress {
 }
 
 fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let groups: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .map(|group| std::str::from_utf8(group).unwrap_or_default())
-        .collect();
-    groups.join(",")
+    if n < 1000 { n.to_string() } else { format!("{},{:03}", grouped(n / 1000), n % 1000) }
 }
 
-/// The session of the environment and its first token; a login says who and where.
-fn session() -> anyhow::Result<(Session, Token)> {
+/// Does `work` with the session of the environment. Each login says who and where.
+fn with_session(work: impl FnOnce(&Session) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let session = Session::from_env()?;
-    let token = session.token();
+    let first = session.token();
     if kept_token().is_none() {
-        announce("", &token, &Login::from_env()?);
+        announce("", &first, &Login::from_env()?);
     }
-    Ok((session, token))
+    match work(&session) {
+        // Who reads no further has seen enough of a result; a token that nobody read is lost.
+        Err(error) if is_closed_pipe(&error) => return Ok(()),
+        outcome => outcome?,
+    }
+    let last = session.token();
+    if last.access_token() != first.access_token() {
+        announce("the session had expired; ", &last, &Login::from_env()?);
+    }
+    Ok(())
 }
 
 fn kept_token() -> Option<OsString> {
     env::var_os("SF_ACCESS_TOKEN").filter(|token| !token.is_empty())
-}
-
-/// Tells that the token with which it began had expired.
-fn announce_new_login(session: &Session, began_with: &Token) {
-    let token = session.token();
-    if let (true, Ok(login)) = (token.access_token() != began_with.access_token(), Login::from_env()) {
-        announce("the session had expired; ", &token, &login);
-    }
 }
 
 /// On a terminal only: who reads a file wants the results.
@@ -283,118 +269,92 @@ fn announce(why: &str, token: &Token, login: &Login) {
 
 /// The first line of standard input, without its line end and without a byte order mark.
 fn password() -> anyhow::Result<String> {
-    if io::stdin().is_terminal() {
-        let problem = "--password-stdin does not ask: pipe the password in, or set SF_PASSWORD by read -rs";
-        bail!(Usage(problem.to_owned()));
-    }
     /// Far more than any password.
     const LONGEST: usize = 64 * 1024;
-    let mut line = Vec::new();
-    for byte in io::stdin().lock().bytes() {
-        match byte.context("standard input cannot be read")? {
-            b'\n' => break,
-            // Cut off, it would be a wrong one, and wrong ones lock the user out.
-            _ if line.len() == LONGEST => {
-                bail!(Usage("--password-stdin got more than a password".to_owned()));
-            }
-            byte => line.push(byte),
-        }
+    if io::stdin().is_terminal() {
+        return usage("--password-stdin does not ask: pipe the password in, or set SF_PASSWORD by read -rs");
     }
-    let line = line.strip_suffix(b"\r").unwrap_or(&line);
+    let mut line = Vec::new();
+    let mut input = io::stdin().lock().take(LONGEST as u64 + 1);
+    input.read_until(b'\n', &mut line).context("standard input cannot be read")?;
+    let line = line.strip_suffix(b"\n").unwrap_or(&line);
+    // Cut off, it would be a wrong one, and wrong ones lock the user out.
+    if line.len() > LONGEST {
+        return usage("--password-stdin got more than a password");
+    }
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
-    match String::from_utf8(line.to_vec()) {
-        Ok(password) if !password.is_empty() => Ok(password),
-        Ok(_) => bail!(Usage("--password-stdin got no password on standard input".to_owned())),
-        Err(_) => bail!(Usage("--password-stdin got a password that is not UTF-8".to_owned())),
+    match str::from_utf8(line) {
+        Ok("") => usage("--password-stdin got no password on standard input"),
+        Ok(password) => Ok(password.to_owned()),
+        Err(_) => usage("--password-stdin got a password that is not UTF-8"),
     }
 }
 
 /// What a failed write to standard output is called.
 const STDOUT: &str = "cannot write to standard output";
 
-fn print(text: &[u8]) -> anyhow::Result<()> {
+fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text).and_then(|()| out.flush()).context(STDOUT)
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context(STDOUT)
 }
 
 fn parse() -> anyhow::Result<Command> {
-    let mut arguments = Vec::new();
-    for argument in env::args_os().skip(1) {
-        match argument.into_string() {
-            Ok(argument) => arguments.push(argument),
-            Err(_) => bail!(Usage("an argument is not UTF-8".to_owned())),
-        }
-    }
+    let arguments: Result<Vec<_>, _> = env::args_os().skip(1).map(OsString::into_string).collect();
+    let Ok(arguments) = arguments else {
+        return usage("an argument is not UTF-8");
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // Wherever it stands: who asks a command for help must not cause a login.
     if words.iter().any(|word| matches!(*word, "-h" | "--help")) {
-        return Ok(Command::Print(HELP.to_owned()));
+        return Ok(Command::Print(HELP));
     }
     match words[..] {
-        ["help", ..] => return Ok(Command::Print(HELP.to_owned())),
-        ["-V" | "--version"] => {
-            return Ok(Command::Print(concat!("sf-login ", env!("CARGO_PKG_VERSION"), "\n").to_owned()));
-        }
-        ["get", path] => return Ok(Command::Get(path.to_owned())),
-        ["query", soql] => return Ok(Command::Query(soql.to_owned())),
-        ["revoke"] => return Ok(Command::Revoke),
-        ["get", ..] => bail!(Usage("get takes one PATH".to_owned())),
-        ["query", ..] => bail!(Usage("query takes one SOQL, in quotes".to_owned())),
-        ["revoke", ..] => bail!(Usage("revoke takes no argument".to_owned())),
-        _ => {}
+        ["help", ..] => Ok(Command::Print(HELP)),
+        ["-V" | "--version"] => Ok(Command::Print(concat!("sf-login ", env!("CARGO_PKG_VERSION"), "\n"))),
+        ["get", path] => Ok(Command::Get(path.to_owned())),
+        ["query", soql] => Ok(Command::Query(soql.to_owned())),
+        ["revoke"] => Ok(Command::Revoke),
+        ["get", ..] => usage("get takes one PATH"),
+        ["query", ..] => usage("query takes one SOQL, in quotes"),
+        ["revoke", ..] => usage("revoke takes no argument"),
+        _ => parse_options(words),
     }
-    let (mut format, mut password_stdin) = (Format::Token, false);
+}
+
+fn parse_options(words: Vec<&str>) -> anyhow::Result<Command> {
+    let (mut format, mut password_stdin) = (format_named("token")?, false);
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
-        let (option, value) = match word.split_once('=') {
-            Some((option, value)) => (option, Some(value)),
-            None => (word, None),
-        };
-        match (option, value) {
-            ("--format", value) => {
-                format = match value.or_else(|| words.next()) {
-                    Some("token") => Format::Token,
-                    Some("json") => Format::Json,
-                    Some("env") => Format::Env,
-                    Some("dotenv") => Format::Dotenv,
-                    Some("header") => Format::Header,
-                    _ => bail!(Usage("--format takes token, json, env, dotenv or header".to_owned())),
-                }
-            }
+        match word.split_once('=').map_or((word, None), |(option, value)| (option, Some(value))) {
+            ("--format", value) => format = format_named(value.or_else(|| words.next()).unwrap_or_default())?,
             ("--password-stdin", None) => password_stdin = true,
-            ("--password-stdin", Some(_)) => bail!(Usage("--password-stdin takes no value".to_owned())),
+            ("--password-stdin", Some(_)) => return usage("--password-stdin takes no value"),
             // Only an option's own name is shown: what else stands here may be a secret.
-            (option, _) if option.starts_with("--") => bail!(Usage(format!("no option {option}"))),
+            (option, _) if option.starts_with("--") => return usage(&format!("no option {option}")),
             (option, _) if option.starts_with('-') => {
-                bail!(Usage(format!("no option {}", option.get(..2).unwrap_or("-"))))
+                return usage(&format!("no option {}", option.get(..2).unwrap_or("-")));
             }
-            _ => bail!(Usage("no such command: there are get, query, revoke and help".to_owned())),
+            _ => return usage("no such command: there are get, query, revoke and help"),
         }
     }
     Ok(Command::LogIn { format, password_stdin })
 }
 
-/// Who reads no further has seen enough of a result; a token that nobody read is lost.
-fn quiet_at_closed_pipe(outcome: anyhow::Result<()>) -> anyhow::Result<()> {
-    let is_closed_pipe = |error: &anyhow::Error| {
-        let io = error.downcast_ref::<io::Error>();
-        error.to_string() == STDOUT && io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
-    };
-    outcome.or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    error.to_string() == STDOUT && io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.is::<Usage>() {
-        return 2;
-    }
     match error.downcast_ref::<sf_login::Error>() {
-        Some(error) if error.is_transient() => 1,
-        Some(error) => match error.kind() {
+        None if error.is::<Usage>() => 2,
+        Some(error) if !error.is_transient() => match error.kind() {
             ErrorKind::Setting { .. } => 2,
             ErrorKind::Refused { .. } => 3,
             ErrorKind::Api { .. } => 4,
             _ => 1,
         },
-        None => 1,
+        _ => 1,
     }
 }
