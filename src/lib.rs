@@ -741,7 +741,7 @@ impl Exchange<'_> {
             Ok(Value::Object(fields)) if reply.is_success() => Token::read(fields).map_err(|(name, bad)| {
                 // What to write instead is for people, and nobody wrote this.
                 let problem = format!("{name} {}", bad.problem);
-                self.context().unexpected(reply.status, Odd::BadToken, "", problem)
+                self.context().unexpected(reply.status, Odd::BadToken, problem)
             }),
             _ => Err(self.context().instead_of_json(&reply)),
         }
@@ -773,7 +773,7 @@ impl Exchange<'_> {
         };
         let text = |name| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let (Some(code), 200..=399) = (text("code"), reply.status) else {
-            return Err(self.context().unexpected(reply.status, Odd::NoCode, "", "no code in it"));
+            return Err(self.context().unexpected(reply.status, Odd::NoCode, "no code in it"));
         };
         self.secrets.push(code.to_owned());
         match text("sfdc_community_url").map(login_place) {
@@ -785,7 +785,7 @@ impl Exchange<'_> {
                 let site = &self.site.origin;
                 let problem =
                     format!("sfdc_community_url names {named}, not {site}, so it was not sent the code");
-                return Err(context.unexpected(reply.status, Odd::CommunityElsewhere, "", problem));
+                return Err(context.unexpected(reply.status, Odd::CommunityElsewhere, problem));
             }
         }
         Ok(code.to_owned())
@@ -1329,7 +1329,7 @@ impl Session {
         };
         let reply = self.send(&mut request)?;
         // A good reply to a streamed request always is its response.
-        reply.stream.ok_or_else(|| self.context(&request).unexpected(reply.status, Odd::Empty, "", "empty"))
+        reply.stream.ok_or_else(|| self.context(&request).unexpected(reply.status, Odd::Empty, "empty"))
     }
 
     /// Logs out: the token is no longer valid, here or wherever else it is used. A token that was not valid
@@ -1534,7 +1534,7 @@ impl Session {
                     _ => format!("at another {other} than the session's"),
                 };
                 let problem = format!("the new login arrived {problem}");
-                Err(context.unexpected(200, Odd::LoginElsewhere, "", problem).lasting())
+                Err(context.unexpected(200, Odd::LoginElsewhere, problem).lasting())
             });
         let mut state = shared.lock();
         match outcome {
@@ -1683,8 +1683,7 @@ impl<T: DeserializeOwned> Records<'_, T> {
         let session = self.session;
         let mut request = session.request(Method::GET, path.clone(), None);
         let reply = session.send(&mut request)?;
-        let broken =
-            |odd, problem: &str| session.context(&request).unexpected(reply.status, odd, "", problem);
+        let broken = |odd, problem: &str| session.context(&request).unexpected(reply.status, odd, problem);
         let read = || {
             let text = reply.text()?;
             Ok((text, read_json::<Page<T>>(text)?))
@@ -2164,9 +2163,9 @@ impl Context<'_> {
         self.error(kind, Symptom::Api(reply.status), &said.join("\n"), reply.fault())
     }
 
-    fn unexpected(&self, status: u16, odd: Odd, said: &str, problem: impl Into<String>) -> Error {
+    fn unexpected(&self, status: u16, odd: Odd, problem: impl Into<String>) -> Error {
         let kind = ErrorKind::Unexpected { status, problem: problem.into() };
-        self.error(kind, Symptom::Unexpected(status, odd), said, None)
+        self.error(kind, Symptom::Unexpected(status, odd), "", None)
     }
 
     /// A good reply that cannot be read as what it was asked for.
@@ -2177,7 +2176,7 @@ impl Context<'_> {
             Misfit::NotJson(problem) => (Odd::Text, problem),
             Misfit::Unfit(problem) => (Odd::Unfit, self.show(&problem)),
         };
-        self.unexpected(reply.status, odd, "", problem)
+        self.unexpected(reply.status, odd, problem)
     }
 
     /// What came instead of JSON of a documented shape.
