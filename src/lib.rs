@@ -1683,7 +1683,7 @@ impl<T: DeserializeOwned> Records<'_, T> {
         let session = self.session;
         let mut request = session.request(Method::GET, path.clone(), None);
         let reply = session.send(&mut request)?;
-        let broken = |odd, problem: &str| session.context(&request).unexpected(reply.status, odd, problem);
+        let broken = |odd, problem| session.context(&request).unexpected(reply.status, odd, problem);
         let read = || {
             let text = reply.text()?;
             Ok((text, read_json::<Page<T>>(text)?))
@@ -1696,28 +1696,28 @@ impl<T: DeserializeOwned> Records<'_, T> {
         self.total = self.total.or(page.total_size.and_then(|n| u64::try_from(n).ok()));
         self.given += page.records.len() as u64;
         if !page.done {
-            let Some(next) = page.next_records_url else {
-                return Err(broken(Odd::Pages, "the query is not done, but has no nextRecordsUrl"));
-            };
-            let Ok(next) = session.path(&next) else {
-                return Err(broken(
-                    Odd::Pages,
-                    "nextRecordsUrl leads elsewhere than to the session's instance",
-                ));
-            };
-            if self.seen.contains(&next) {
-                return Err(broken(Odd::Pages, "the query repeats a page: nextRecordsUrl leads back"));
-            }
-            if page.records.is_empty() {
-                return Err(broken(Odd::Pages, "the query goes on with a page without records"));
-            }
-            if self.total.map_or(self.seen.len() > MOST_UNCOUNTED_PAGES, |total| self.given > total) {
-                return Err(broken(Odd::Pages, "the query goes on after all its records"));
-            }
+            let next = self.path_after(&page).map_err(|problem| broken(Odd::Pages, problem))?;
             self.next = Some(Ok(next));
         }
         self.page = page.records.into_iter();
         Ok(())
+    }
+
+    /// Where the query goes on after `page`, or why that cannot be.
+    fn path_after(&self, page: &Page<T>) -> Result<String, &'static str> {
+        let next = page.next_records_url.as_deref();
+        let next = next.ok_or("the query is not done, but has no nextRecordsUrl")?;
+        let next = self.session.path(next);
+        let next = next.map_err(|_| "nextRecordsUrl leads elsewhere than to the session's instance")?;
+        if self.seen.contains(&next) {
+            Err("the query repeats a page: nextRecordsUrl leads back")
+        } else if page.records.is_empty() {
+            Err("the query goes on with a page without records")
+        } else if self.total.map_or(self.seen.len() > MOST_UNCOUNTED_PAGES, |total| self.given > total) {
+            Err("the query goes on after all its records")
+        } else {
+            Ok(next)
+        }
     }
 }
 
