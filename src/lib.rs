@@ -2006,7 +2006,7 @@ impl Error {
 impl Error {
     /// The same error, as one that a new login would meet again.
     fn lasting(self) -> Error {
-        Error(Arc::new(Failure { fault: None, lasting: true, ..Failure::clone(&self.0) }))
+        Error(Arc::new(Failure { fault: None, lasting: true, ..Arc::unwrap_or_clone(self.0) }))
     }
 }
 
