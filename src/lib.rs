@@ -2181,39 +2181,38 @@ impl Context<'_> {
 
     /// What came instead of JSON of a documented shape.
     fn instead_of_json(&self, reply: &Reply) -> Error {
-        let (odd, said, problem) = if reply.status == 304 {
-            (Odd::NotModified, String::new(), "not modified".to_owned())
+        let mut said = String::new();
+        let (odd, problem) = if reply.status == 304 {
+            (Odd::NotModified, "not modified".to_owned())
         } else if (300..400).contains(&reply.status) {
-            match reply.location.as_deref().map(|location| (location, self.leads_elsewhere(location))) {
-                Some((_, Some(host))) => {
-                    let problem = format!("a redirect to {}, which was not followed", self.host(&host));
-                    (Odd::RedirectElsewhere, host, problem)
-                }
-                None | Some(("", _)) => {
-                    (Odd::Redirect, String::new(), "a redirect that names no place".to_owned())
-                }
-                Some(_) => {
-                    let problem = "a redirect within the host, which was not followed".to_owned();
-                    (Odd::Redirect, String::new(), problem)
-                }
+            let location = reply.location.as_deref().unwrap_or_default();
+            if let Some(host) = self.leads_elsewhere(location) {
+                let problem = format!("a redirect to {}, which was not followed", self.host(&host));
+                said = host;
+                (Odd::RedirectElsewhere, problem)
+            } else if location.is_empty() {
+                (Odd::Redirect, "a redirect that names no place".to_owned())
+            } else {
+                (Odd::Redirect, "a redirect within the host, which was not followed".to_owned())
             }
         } else if reply.is_blank() {
-            (Odd::Empty, String::new(), "empty".to_owned())
+            (Odd::Empty, "empty".to_owned())
         } else if let Some(title) = reply.html_title() {
-            let problem = match &*self.show(&title) {
+            said = title;
+            let problem = match &*self.show(&said) {
                 "" => "an HTML page".to_owned(),
                 title => format!("an HTML page titled \"{title}\""),
             };
-            (Odd::Html, title, problem)
+            (Odd::Html, problem)
         } else if serde_json::from_slice::<Value>(&reply.body).is_ok() {
-            (Odd::Json, String::new(), "JSON of another shape than documented".to_owned())
+            (Odd::Json, "JSON of another shape than documented".to_owned())
         } else {
-            let said = String::from_utf8_lossy(&reply.body).into_owned();
+            said = String::from_utf8_lossy(&reply.body).into_owned();
             let problem = match self.tried {
                 Tried::Login(_) => "text that is not JSON".to_owned(),
                 Tried::Request { .. } => format!("text that is not JSON: {}", self.show(&said)),
             };
-            (Odd::Text, said, problem)
+            (Odd::Text, problem)
         };
         let kind = ErrorKind::Unexpected { status: reply.status, problem };
         self.error(kind, Symptom::Unexpected(reply.status, odd), &said, reply.fault())
