@@ -4,9 +4,7 @@
 //! [`Cause`]; only what the other side said is looked at as text, and only for words that are known. Words that
 //! nobody knows get no guess at a cause, but the way to it.
 
-use ureq::http::Method;
-
-use crate::wire::Cause;
+use crate::wire::{Cause, Kind};
 use crate::{Flow, Login, Renewal, Tried};
 
 /// How many hints an error shows, so that a refusal and its hints stay on a screen of 80x24.
@@ -441,8 +439,7 @@ impl Case<'_> {
 
     /// Whether the failed request was a write; a login is none.
     fn is_write(&self) -> bool {
-        let reads = [Method::GET, Method::HEAD, Method::OPTIONS];
-        matches!(self.tried, Tried::Request { method, .. } if !reads.contains(method))
+        matches!(self.tried, Tried::Request { request, .. } if Kind::of(&request.method) == Kind::Write)
     }
 
     /// Whether the settings came from the environment, so that hints name variables and not methods.

@@ -1315,17 +1315,12 @@ impl Session {
             header::EXPECT,
         ];
         let headers = parts.headers.iter().filter(|(name, _)| !ours.contains(name));
-        let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        let bodiless = reads || parts.method == Method::DELETE;
+        let bodiless = Kind::of(&parts.method) == Kind::Read || parts.method == Method::DELETE;
+        let body = (!bodiless || !body.is_empty()).then_some(body);
         let mut request = Request {
-            to: &self.shared.instance,
-            path: self.path(&parts.uri.to_string())?,
-            method: parts.method,
             headers: headers.map(|(name, value)| (name.clone(), value.clone())).collect(),
-            body: (!bodiless || !body.is_empty()).then_some(body),
-            kind: if reads { Kind::Read } else { Kind::Write },
             reading: Reading::Streamed,
-            fault: Reply::fault,
+            ..self.request(parts.method, self.path(&parts.uri.to_string())?, body)
         };
         let reply = self.send(&mut request)?;
         // A good reply to a streamed request always is its response.
@@ -1431,7 +1426,7 @@ impl Session {
             headers.push((header::CONTENT_TYPE, JSON));
         }
         Request {
-            kind: if method == Method::GET { Kind::Read } else { Kind::Write },
+            kind: Kind::of(&method),
             method,
             to: &self.shared.instance,
             path,
@@ -1557,8 +1552,8 @@ impl Session {
         if let Renewal::Login(login) = &self.shared.renewal {
             secrets.extend(login.secrets());
         }
-        let tried = Tried::Request { method: &request.method, path: &request.path, shared: &self.shared };
-        Context { host: &self.shared.instance.authority, secrets, tried }
+        let tried = Tried::Request { request, shared: &self.shared };
+        Context { host: &request.to.authority, secrets, tried }
     }
 }
 
@@ -2104,16 +2099,16 @@ struct Context<'a> {
 #[derive(Clone, Copy)]
 enum Tried<'a> {
     Login(&'a Login),
-    Request { method: &'a Method, path: &'a str, shared: &'a Shared },
+    Request { request: &'a Request<'a>, shared: &'a Shared },
 }
 
 impl fmt::Display for Tried<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Tried::Login(login) => login.fmt(f),
-            Tried::Request { method, path, shared } => {
-                let path = path.split('?').next().unwrap_or_default();
-                write!(f, "{method} {}, host {}", printable(path), shared.instance.authority)
+            Tried::Request { request, .. } => {
+                let path = request.path.split('?').next().unwrap_or_default();
+                write!(f, "{} {}, host {}", request.method, printable(path), request.to.authority)
             }
         }
     }

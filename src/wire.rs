@@ -268,6 +268,14 @@ pub(crate) enum Fault {
 }
 
 impl Kind {
+    /// What a request with this method is, unless more is known of it.
+    pub(crate) fn of(method: &Method) -> Kind {
+        match *method {
+            Method::GET | Method::HEAD | Method::OPTIONS => Kind::Read,
+            _ => Kind::Write,
+        }
+    }
+
     // A table reads better with every row.
     #[rustfmt::skip]
     #[allow(clippy::match_same_arms)]
