@@ -401,7 +401,7 @@ impl Case<'_> {
     /// A refusal by its status, whose words were lost.
     fn reason_lost(&self) -> bool {
         let lost = self.got(&[Odd::Truncated, Odd::Empty, Odd::TooLarge, Odd::NotUtf8]);
-        self.login().is_some() && lost && matches!(self.status(), 400 | 401 | 403)
+        lost && self.tried.is_refused_by(self.status())
     }
 
     fn unknown_issuer(&self) -> bool {

@@ -2102,6 +2102,13 @@ enum Tried<'a> {
     Request { request: &'a Request<'a>, shared: &'a Shared },
 }
 
+impl Tried<'_> {
+    /// Whether a reply with this status refuses a login, though its reason got lost.
+    fn is_refused_by(self, status: u16) -> bool {
+        matches!((self, status), (Tried::Login(_), 400 | 401 | 403))
+    }
+}
+
 impl fmt::Display for Tried<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -2118,9 +2125,7 @@ impl Context<'_> {
     /// An error with its `tried:` line and its hints, which are chosen by what was really `said`.
     fn error(&self, kind: ErrorKind, symptom: Symptom, said: &str, fault: Option<Fault>) -> Error {
         let case = Case { symptom, said: said.to_lowercase(), host: self.host, tried: self.tried };
-        // By its status it is a refusal, though the reason got lost.
-        let lasting =
-            matches!((self.tried, symptom), (Tried::Login(_), Symptom::Unexpected(400 | 401 | 403, _)));
+        let lasting = matches!(symptom, Symptom::Unexpected(status, _) if self.tried.is_refused_by(status));
         let fault = fault.filter(|_| !lasting);
         let tried = Some(self.tried.to_string());
         Error(Arc::new(Failure { kind, tried, hints: hints(&case), fault, lasting }))
@@ -2128,19 +2133,19 @@ impl Context<'_> {
 
     fn no_reply(&self, error: &NoReply) -> Error {
         let words = printable(&error.words);
-        let odd = match (error.cause, self.tried, error.status) {
-            (Cause::TooLarge, _, _) => Some(Odd::TooLarge),
-            (Cause::ReplyTimeout, Tried::Login(_), Some(400 | 401 | 403)) => Some(Odd::Truncated),
-            (Cause::ReplyTimeout, _, _) => None,
-            (_, _, _) => Some(Odd::Truncated),
-        };
-        if let (Some(odd), Some(status)) = (odd, error.status) {
-            let kind = ErrorKind::Unexpected { status, problem: words };
-            return self.error(kind, Symptom::Unexpected(status, odd), "", error.fault);
+        match error.status {
+            // Of a reply that was too slow, the status says no more than the words, unless it refuses a login.
+            Some(status) if error.cause != Cause::ReplyTimeout || self.tried.is_refused_by(status) => {
+                let odd = if error.cause == Cause::TooLarge { Odd::TooLarge } else { Odd::Truncated };
+                let kind = ErrorKind::Unexpected { status, problem: words };
+                self.error(kind, Symptom::Unexpected(status, odd), "", error.fault)
+            }
+            _ => {
+                let kind = ErrorKind::Transport { host: self.host.to_owned(), cause: words };
+                let symptom = Symptom::NoReply { cause: error.cause, proxy: error.proxy };
+                self.error(kind, symptom, &error.words, error.fault)
+            }
         }
-        let kind = ErrorKind::Transport { host: self.host.to_owned(), cause: words };
-        let symptom = Symptom::NoReply { cause: error.cause, proxy: error.proxy };
-        self.error(kind, symptom, &error.words, error.fault)
     }
 
     /// A refusal of the API, or what came instead of one.
