@@ -662,18 +662,17 @@ impl Env {
 
 /// Reads a login URL as people write it, and tells what to write where it cannot be one.
 fn login_place(url: &str) -> Result<Url, BadUrl> {
-    let bad = |problem, instead: &str| BadUrl { problem, instead: instead.to_owned() };
     let url = url.trim();
     if url.is_empty() {
-        return Err(bad("is empty", "write e.g. https://ACME.my.salesforce.com"));
+        return Err(BadUrl::new("is empty", "write e.g. https://ACME.my.salesforce.com"));
     }
     let mut place =
         salesforce_url(&if url.contains("://") { url.to_owned() } else { format!("https://{url}") })?;
     if place.path.contains(['?', '#']) {
-        return Err(bad("holds a query or a fragment", "leave out all from the ? or # on"));
+        return Err(BadUrl::new("holds a query or a fragment", "leave out all from the ? or # on"));
     }
     if !place.path.chars().all(is_url_char) {
-        return Err(bad("holds a character that no URL path can", ""));
+        return Err(BadUrl::new("holds a character that no URL path can", ""));
     }
     let mut path = place.path.trim_end_matches('/');
     while let Some(site) = [TOKEN_PATH, AUTHORIZE_PATH].iter().find_map(|p| path.strip_suffix(p)) {
@@ -688,20 +687,13 @@ fn salesforce_url(url: &str) -> Result<Url, BadUrl> {
     let url = Url::parse(url)?;
     for not_an_api in [".lightning.force.com", ".my.salesforce-setup.com"] {
         if let Some(domain) = url.host.strip_suffix(not_an_api) {
-            return Err(BadUrl {
-                problem: "is the host of web pages, where neither logins nor API requests work",
-                instead: format!("write https://{domain}.my.salesforce.com"),
-            });
+            return Err(BadUrl::new(
+                "is the host of web pages, where neither logins nor API requests work",
+                format!("write https://{domain}.my.salesforce.com"),
+            ));
         }
     }
     Ok(url)
-}
-
-impl fmt::Display for BadUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.problem)?;
-        if self.instead.is_empty() { Ok(()) } else { write!(f, ": {}", self.instead) }
-    }
 }
 
 /// RFC 7636: 43 random characters, of which the authorize endpoint is told the hash.
@@ -971,7 +963,7 @@ impl Token {
 
     /// Takes the reply's fields, or tells which one cannot be used and why.
     fn read(fields: Map<String, Value>) -> Result<Token, (&'static str, BadUrl)> {
-        let bad = |name, problem, instead: &str| (name, BadUrl { problem, instead: instead.to_owned() });
+        let bad = |name, problem, instead| (name, BadUrl::new(problem, instead));
         let text = |name| match fields.get(name) {
             Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
             Some(Value::String(_)) => Err(bad(name, "is empty", "")),

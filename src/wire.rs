@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{env, fs, iter, str, thread};
+use std::{env, fmt, fs, iter, str, thread};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::de::DeserializeOwned;
@@ -79,18 +79,30 @@ pub(crate) struct BadUrl {
     pub(crate) instead: String,
 }
 
+impl BadUrl {
+    pub(crate) fn new(problem: &'static str, instead: impl Into<String>) -> BadUrl {
+        BadUrl { problem, instead: instead.into() }
+    }
+}
+
+impl fmt::Display for BadUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.problem)?;
+        if self.instead.is_empty() { Ok(()) } else { write!(f, ": {}", self.instead) }
+    }
+}
+
 impl Url {
     /// Reads a URL strictly: `http::Uri` drops a port that is out of range, loses fragments, and lets user
     /// info pass.
     pub(crate) fn parse(url: &str) -> Result<Url, BadUrl> {
-        let bad = |problem, instead: &str| BadUrl { problem, instead: instead.to_owned() };
-        let no_host = || bad("holds no host name", "write e.g. https://ACME.my.salesforce.com");
-        let (scheme, rest) = url
-            .split_once("://")
-            .ok_or_else(|| bad("is not an absolute URL", "write e.g. https://ACME.my.salesforce.com"))?;
+        const EXAMPLE: &str = "write e.g. https://ACME.my.salesforce.com";
+        let no_host = || BadUrl::new("holds no host name", EXAMPLE);
+        let (scheme, rest) =
+            url.split_once("://").ok_or_else(|| BadUrl::new("is not an absolute URL", EXAMPLE))?;
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
         if authority.contains('@') {
-            return Err(bad("holds user info", "leave out what is before the @"));
+            return Err(BadUrl::new("holds user info", "leave out what is before the @"));
         }
         let after_brackets = authority.rfind(']').map_or(0, |n| n + 1);
         let (host, port) = match authority[after_brackets..].find(':') {
@@ -100,7 +112,7 @@ impl Url {
         let port = match port.map(|port| (port.starts_with('+'), port.parse::<u16>())) {
             None => None,
             Some((false, Ok(port @ 1..))) => Some(port),
-            Some(_) => return Err(bad("holds a port that is not from 1 to 65535", "")),
+            Some(_) => return Err(BadUrl::new("holds a port that is not from 1 to 65535", "")),
         };
         let host = host.to_ascii_lowercase();
         let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -124,8 +136,8 @@ impl Url {
         let usual_port = match &*scheme {
             "https" => 443,
             "http" if loopback => 80,
-            "http" => return Err(bad("is http, which would send secrets in clear", "write https")),
-            _ => return Err(bad("is neither https nor a host name alone", "")),
+            "http" => return Err(BadUrl::new("is http, which would send secrets in clear", "write https")),
+            _ => return Err(BadUrl::new("is neither https nor a host name alone", "")),
         };
         let authority = match port {
             Some(port) if port != usual_port => format!("{host}:{port}"),
