@@ -758,9 +758,9 @@ impl Exchange<'_> {
             let rest = location.strip_prefix(redirect_uri)?;
             rest.strip_prefix(if redirect_uri.contains('?') { '&' } else { '?' })
         });
-        let fields = match (query, reply.status, serde_json::from_slice(&reply.body)) {
-            (Some(query), 300..=399, _) => fields_of(query),
-            (_, _, Ok(Value::Object(fields))) => fields,
+        let fields = match (query, serde_json::from_slice(&reply.body)) {
+            (Some(query), _) => fields_of(query),
+            (None, Ok(Value::Object(fields))) => fields,
             _ => return Err(self.context().instead_of_json(&reply)),
         };
         let text = |name| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -805,7 +805,7 @@ impl Exchange<'_> {
 
     /// A refusal in the query of a redirect, to the callback or to an error page of the same host.
     fn redirected_refusal(&self, reply: &Reply) -> Option<Refusal> {
-        let location = reply.location.as_deref().filter(|_| (300..400).contains(&reply.status))?;
+        let location = reply.location.as_deref()?;
         let is_callback = match &self.login.flow {
             Flow::CodeCredentials { redirect_uri, .. } => location.starts_with(redirect_uri),
             Flow::Password { .. } | Flow::ClientCredentials => false,

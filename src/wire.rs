@@ -311,6 +311,7 @@ impl Kind {
 /// A reply as it came.
 pub(crate) struct Reply {
     pub(crate) status: u16,
+    /// Where a redirect leads.
     pub(crate) location: Option<String>,
     retry_after: Option<Duration>,
     pub(crate) body: Vec<u8>,
@@ -323,7 +324,7 @@ impl Reply {
         let headers = response.headers();
         let seconds =
             headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let location = headers.get(header::LOCATION);
+        let location = headers.get(header::LOCATION).filter(|_| response.status().is_redirection());
         Reply {
             status: response.status().as_u16(),
             location: location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
