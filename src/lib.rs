@@ -555,16 +555,17 @@ impl Login {
         match &self.flow {
             Flow::Password { username, password, security_token } => {
                 let password = format!("{password}{security_token}");
-                exchange.token("password", &[("username", username), ("password", &password)])
+                exchange.token(Kind::Login, "password", &[("username", username), ("password", &password)])
             }
-            Flow::ClientCredentials => exchange.token("client_credentials", &[]),
+            Flow::ClientCredentials => exchange.token(Kind::Login, "client_credentials", &[]),
             Flow::CodeCredentials { username, password, redirect_uri } => {
                 let verifier = code_verifier()?;
                 let basic = BASE64_STANDARD.encode(format!("{username}:{password}"));
                 exchange.secrets.extend([verifier.clone(), basic.clone()]);
                 let code = exchange.code(&basic, redirect_uri, &verifier)?;
                 let grant = [("code", &*code), ("redirect_uri", redirect_uri), ("code_verifier", &verifier)];
-                exchange.token("authorization_code", &grant)
+                // A code is spent by the first exchange that arrives, a password is not.
+                exchange.token(Kind::Write, "authorization_code", &grant)
             }
         }
     }
@@ -720,14 +721,12 @@ struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// The POST to the token endpoint, with which every flow ends.
-    fn token(&self, grant_type: &str, grant: &[(&str, &str)]) -> Result<Token, Error> {
+    fn token(&self, kind: Kind, grant_type: &str, grant: &[(&str, &str)]) -> Result<Token, Error> {
         let app = &self.login.app;
         let mut fields = vec![("grant_type", grant_type), ("client_id", &*app.client_id)];
         fields.extend(app.client_secret.as_deref().map(|secret| ("client_secret", secret)));
         fields.extend(grant);
         let body = form(&fields);
-        // A code is spent by the first exchange that arrives, a password is not.
-        let kind = if grant_type == "authorization_code" { Kind::Write } else { Kind::Login };
         let reply = self.send(Request::form(&self.site, self.path(TOKEN_PATH), &body, kind))?;
         match serde_json::from_slice(&reply.body) {
             Ok(Value::Object(fields)) if reply.is_success() => Token::read(fields).map_err(|(name, bad)| {
