@@ -524,7 +524,8 @@ impl Login {
                 return Err(self.setting(name, problem));
             }
         }
-        let site = login_place(&self.login_url).map_err(|bad| self.setting("login_url", bad.to_string()))?;
+        let site =
+            parse_login_url(&self.login_url).map_err(|bad| self.setting("login_url", bad.to_string()))?;
         let is_generic = matches!(&*site.host, "login.salesforce.com" | "test.salesforce.com");
         match &self.flow {
             Flow::ClientCredentials if self.app.client_secret.is_none() => {
@@ -612,7 +613,7 @@ impl fmt::Display for Login {
         if let Some(username) = self.flow.username() {
             write!(f, ", user {}", printable(username))?;
         }
-        if let Ok(site) = login_place(&self.login_url) {
+        if let Ok(site) = parse_login_url(&self.login_url) {
             write!(f, ", host {}{}", site.authority, site.path)?;
         }
         match &self.flow {
@@ -662,29 +663,29 @@ impl Env {
 }
 
 /// Reads a login URL as people write it, and tells what to write where it cannot be one.
-fn login_place(url: &str) -> Result<Url, BadUrl> {
+fn parse_login_url(url: &str) -> Result<Url, BadUrl> {
     let url = url.trim();
     if url.is_empty() {
         return Err(BadUrl::new("is empty", "write e.g. https://ACME.my.salesforce.com"));
     }
-    let mut place =
-        salesforce_url(&if url.contains("://") { url.to_owned() } else { format!("https://{url}") })?;
-    if place.path.contains(['?', '#']) {
+    let url = if url.contains("://") { url } else { &format!("https://{url}") };
+    let mut url = parse_salesforce_url(url)?;
+    if url.path.contains(['?', '#']) {
         return Err(BadUrl::new("holds a query or a fragment", "leave out all from the ? or # on"));
     }
-    if !place.path.chars().all(is_url_char) {
+    if !url.path.chars().all(is_url_char) {
         return Err(BadUrl::new("holds a character that no URL path can", ""));
     }
-    let mut path = place.path.trim_end_matches('/');
+    let mut path = url.path.trim_end_matches('/');
     while let Some(site) = [TOKEN_PATH, AUTHORIZE_PATH].iter().find_map(|p| path.strip_suffix(p)) {
         path = site.trim_end_matches('/');
     }
-    place.path = path.to_owned();
-    Ok(place)
+    url.path = path.to_owned();
+    Ok(url)
 }
 
 /// A URL of Salesforce's, but of none of the hosts that serve web pages only.
-fn salesforce_url(url: &str) -> Result<Url, BadUrl> {
+fn parse_salesforce_url(url: &str) -> Result<Url, BadUrl> {
     let url = Url::parse(url)?;
     for not_an_api in [".lightning.force.com", ".my.salesforce-setup.com"] {
         if let Some(domain) = url.host.strip_suffix(not_an_api) {
@@ -767,7 +768,7 @@ impl Exchange<'_> {
             return Err(self.context().unexpected(reply.status, Odd::NoCode, "no code in it"));
         };
         self.secrets.push(code.to_owned());
-        match text("sfdc_community_url").map(login_place) {
+        match text("sfdc_community_url").map(parse_login_url) {
             None => {}
             Some(Ok(community)) if community.origin == self.site.origin => self.site = community,
             Some(community) => {
@@ -976,7 +977,7 @@ impl Token {
             let problem = "holds characters that no token has";
             return Err(bad("access_token", problem, "write it alone, on one line"));
         }
-        let instance = salesforce_url(text("instance_url")?.trim_end_matches('/'))
+        let instance = parse_salesforce_url(text("instance_url")?.trim_end_matches('/'))
             .map_err(|bad| ("instance_url", bad))?;
         if !instance.path.is_empty() {
             return Err(bad("instance_url", "holds more than https:// and a host", ""));
@@ -1371,7 +1372,7 @@ impl Session {
         let version = self.version.as_ref().map_err(Error::clone)?;
         let instance = &self.shared.instance;
         let path = if is_absolute(path) {
-            let url = salesforce_url(path).map_err(|bad| setting("path", bad.to_string()))?;
+            let url = parse_salesforce_url(path).map_err(|bad| setting("path", bad.to_string()))?;
             if url.origin != instance.origin {
                 let problem = format!("is a URL of {}, not of {}", url.authority, instance.origin);
                 return Err(setting("path", problem));
