@@ -781,81 +781,87 @@ impl NoReply {
         let text = error.to_string();
         let text = text.trim_start_matches("io: ");
         let says = |words: &str| text.to_ascii_lowercase().contains(words);
+        let io = match error {
+            ureq::Error::Io(io) => Some(io),
+            _ => None,
+        };
+        let is_name_unknown = matches!(error, ureq::Error::HostNotFound)
+            || io.is_some_and(|io| says("lookup address") || is_windows_unknown_host(io));
         let is_tls = matches!(error, ureq::Error::Tls(_) | ureq::Error::TlsRequired)
-            || matches!(error, ureq::Error::Io(io) if io.kind() == Io::InvalidData)
+            || io.is_some_and(|io| io.kind() == Io::InvalidData)
             || text.starts_with("rustls: ")
             || text.starts_with("native-tls: ");
         let within = |timeout: Duration| format!("within {} s", timeout.as_secs_f64());
         let connecting = within(CONNECT_TIMEOUT.min(deadline.timeout));
         let unsent = sent == Some(false);
-        // For errors that belong to connecting, and for all others.
-        let not_sent = Some(if sent == Some(true) { Fault::ConnectionLost } else { Fault::NotSent });
-        let by_proof = Some(if unsent { Fault::NotSent } else { Fault::ConnectionLost });
-        let (cause, words, fault) = match error {
+        let (cause, words) = match error {
             ureq::Error::Timeout(Resolve) => {
-                (Cause::NameTimeout, format!("the name was not resolved {connecting}"), not_sent)
+                (Cause::NameTimeout, format!("the name was not resolved {connecting}"))
             }
             ureq::Error::Timeout(Connect) => {
-                (Cause::ConnectTimeout, format!("could not connect {connecting}"), not_sent)
+                (Cause::ConnectTimeout, format!("could not connect {connecting}"))
             }
             ureq::Error::Timeout(_) if unsent => {
-                (Cause::ConnectTimeout, format!("could not connect {}", within(deadline.timeout)), not_sent)
+                (Cause::ConnectTimeout, format!("could not connect {}", within(deadline.timeout)))
             }
             ureq::Error::Timeout(_) => {
-                (Cause::ReplyTimeout, format!("no complete reply {}", within(deadline.timeout)), by_proof)
+                (Cause::ReplyTimeout, format!("no complete reply {}", within(deadline.timeout)))
             }
             ureq::Error::BodyExceedsLimit(limit) => {
-                (Cause::TooLarge, format!("larger than {} MiB", limit >> 20), None)
+                (Cause::TooLarge, format!("larger than {} MiB", limit >> 20))
             }
-            _ if status.is_some() => (Cause::Truncated, "truncated or corrupted".to_owned(), by_proof),
+            _ if status.is_some() => (Cause::Truncated, "truncated or corrupted".to_owned()),
             ureq::Error::ConnectProxyFailed(_) => {
                 let answer = text.rsplit_once(" responded ").and_then(|(_, status)| status.split('/').next());
                 match answer.and_then(|status| status.parse().ok()) {
-                    // A wrong password can lock out there as well.
-                    Some(status @ (401 | 407)) => {
-                        (Cause::Proxy(status), format!("it answered {status} to CONNECT"), None)
-                    }
-                    Some(status) => {
-                        (Cause::Proxy(status), format!("it answered {status} to CONNECT"), not_sent)
-                    }
-                    None => (Cause::Proxy(0), text.to_owned(), not_sent),
+                    Some(status) => (Cause::Proxy(status), format!("it answered {status} to CONNECT")),
+                    None => (Cause::Proxy(0), text.to_owned()),
                 }
             }
-            ureq::Error::HostNotFound => {
-                (Cause::NameNotFound, "the host name was not found".to_owned(), not_sent)
-            }
-            ureq::Error::Io(io) if says("lookup address") || is_windows_unknown_host(io) => {
-                // Words prove nothing, but the operating system's own errors are never of the kind `Other`.
-                let fault = if io.kind() == Io::Other { by_proof } else { not_sent };
-                (Cause::NameNotFound, "the host name was not found".to_owned(), fault)
-            }
-            ureq::Error::Protocol(_) => (Cause::NotHttp, format!("not an HTTP reply ({text})"), by_proof),
+            _ if is_name_unknown => (Cause::NameNotFound, "the host name was not found".to_owned()),
+            ureq::Error::Protocol(_) => (Cause::NotHttp, format!("not an HTTP reply ({text})")),
             // An alert is the server's word about this side.
             _ if says("certificate") && !says("alert") => {
                 // rustls goes on with times in seconds since 1970, and with all algorithms that it knows.
                 let text = text.split(": verification time").next().unwrap_or_default();
                 let text = text.split(" {").next().unwrap_or_default();
-                (Cause::Certificate, format!("TLS: {text}"), None)
+                (Cause::Certificate, format!("TLS: {text}"))
             }
-            _ if is_tls => {
-                (Cause::Tls, format!("TLS: {text}"), if unsent { None } else { Some(Fault::ConnectionLost) })
-            }
-            ureq::Error::Io(io) => match io.kind() {
-                Io::ConnectionRefused => {
-                    // The operating system refuses only to connect.
-                    let fault = if io.raw_os_error().is_some() { not_sent } else { by_proof };
-                    (Cause::ConnectionRefused, "the connection was refused".to_owned(), fault)
+            _ if is_tls => (Cause::Tls, format!("TLS: {text}")),
+            _ => match io.map(io::Error::kind) {
+                Some(Io::ConnectionRefused) => {
+                    (Cause::ConnectionRefused, "the connection was refused".to_owned())
                 }
-                Io::HostUnreachable | Io::NetworkUnreachable | Io::NetworkDown | Io::AddrNotAvailable => {
-                    (Cause::Unreachable, text.to_owned(), by_proof)
-                }
-                Io::UnexpectedEof | Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe => {
+                Some(
+                    Io::HostUnreachable | Io::NetworkUnreachable | Io::NetworkDown | Io::AddrNotAvailable,
+                ) => (Cause::Unreachable, text.to_owned()),
+                Some(Io::UnexpectedEof | Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe) => {
                     let when = if unsent { " before the request was sent" } else { "" };
-                    (Cause::ConnectionLost, format!("the connection was lost{when}"), by_proof)
+                    (Cause::ConnectionLost, format!("the connection was lost{when}"))
                 }
-                _ => (Cause::Other, text.to_owned(), by_proof),
+                _ => (Cause::Other, text.to_owned()),
             },
-            _ => (Cause::Other, text.to_owned(), by_proof),
+        };
+        // Words prove nothing; but the operating system refuses only to connect, and its own errors are never
+        // of the kind `Other`.
+        let is_proven = io.is_none_or(|io| match io.kind() {
+            Io::ConnectionRefused => io.raw_os_error().is_some(),
+            kind => kind != Io::Other,
+        });
+        let is_connecting = matches!(
+            cause,
+            Cause::NameNotFound
+                | Cause::NameTimeout
+                | Cause::ConnectTimeout
+                | Cause::ConnectionRefused
+                | Cause::Proxy(_)
+        );
+        let fault = match cause {
+            // A wrong password can lock out at a proxy as well.
+            Cause::Certificate | Cause::TooLarge | Cause::Proxy(401 | 407) => None,
+            Cause::Tls if unsent => None,
+            _ if unsent || is_connecting && is_proven && sent.is_none() => Some(Fault::NotSent),
+            _ => Some(Fault::ConnectionLost),
         };
         let after_connecting = matches!(
             cause,
