@@ -452,32 +452,26 @@ pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Misfit> {
 fn place_in_json(json: &str, line: usize, column: usize) -> String {
     let before: usize = json.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let end = before + column;
-    let mut path: Vec<String> = Vec::new();
-    let mut index: Vec<Option<usize>> = Vec::new();
+    // For each object or array around: the name it is at, in quotes, or a bracket; and the commas before.
+    let mut path = Vec::new();
     let mut last = "";
     for (token, begin) in json_tokens(json).take_while(|(_, begin)| *begin < end) {
-        match token {
-            "{" | "[" => {
-                path.push(if token == "[" { "[0]".to_owned() } else { String::new() });
-                index.push((token == "[").then_some(0));
-            }
-            "}" | "]" => drop((path.pop(), index.pop())),
-            ":" => {
-                if let Some(step) = path.last_mut() {
-                    *step = format!(".{}", last.trim_matches('"'));
-                }
-            }
-            "," if begin + 1 < end => {
-                if let (Some(step), Some(Some(n))) = (path.last_mut(), index.last_mut()) {
-                    *n += 1;
-                    *step = format!("[{n}]");
-                }
-            }
+        match (token, path.last_mut()) {
+            ("{", _) => path.push(("", 0)),
+            ("[", _) => path.push(("[", 0)),
+            ("}" | "]", _) => drop(path.pop()),
+            (":", Some((name, _))) => *name = last,
+            (",", Some((_, commas))) if begin + 1 < end => *commas += 1,
             _ => {}
         }
         last = token;
     }
-    path.concat().trim_start_matches('.').to_owned()
+    let steps = path.into_iter().map(|step| match step {
+        ("", _) => String::new(),
+        ("[", n) => format!("[{n}]"),
+        (name, _) => format!(".{}", name.trim_matches('"')),
+    });
+    steps.collect::<String>().trim_start_matches('.').to_owned()
 }
 
 /// Why there is no reply, or no whole one.
