@@ -996,19 +996,13 @@ impl Token {
     /// Which of instance, organization and user is another one in `other`, as far as both tell.
     fn differs_in(&self, other: &Token) -> Option<&'static str> {
         // An id is the same with 15 characters and with 18: the last three are a checksum.
-        let differ = |ours: Option<&str>, theirs: Option<&str>| match (ours, theirs) {
-            (Some(ours), Some(theirs)) => ours[..15] != theirs[..15],
-            _ => false,
-        };
-        if self.instance.origin != other.instance.origin {
-            Some("instance")
-        } else if differ(self.organization_id(), other.organization_id()) {
-            Some("organization")
-        } else if differ(self.user_id(), other.user_id()) {
-            Some("user")
-        } else {
-            None
-        }
+        let differ = |a: Option<&str>, b: Option<&str>| a.zip(b).is_some_and(|(a, b)| a[..15] != b[..15]);
+        let differences = [
+            ("instance", self.instance.origin != other.instance.origin),
+            ("organization", differ(self.organization_id(), other.organization_id())),
+            ("user", differ(self.user_id(), other.user_id())),
+        ];
+        differences.into_iter().find_map(|(name, differs)| differs.then_some(name))
     }
 }
 
