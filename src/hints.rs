@@ -4,7 +4,7 @@
 //! [`Cause`]; only what the other side said is looked at as text, and only for words that are known. Words that
 //! nobody knows get no guess at a cause, but the way to it.
 
-use crate::wire::{Cause, Kind};
+use crate::wire::{Cause, RequestKind};
 use crate::{Flow, Login, Renewal, Tried};
 
 /// How many hints an error shows, so that a refusal and its hints stay on a screen of 80x24.
@@ -439,7 +439,8 @@ impl Case<'_> {
 
     /// Whether the failed request was a write; a login is none.
     fn is_write(&self) -> bool {
-        matches!(self.tried, Tried::Request { request, .. } if Kind::of(&request.method) == Kind::Write)
+        matches!(self.tried, Tried::Request { request, .. }
+            if RequestKind::of(&request.method) == RequestKind::Write)
     }
 
     /// Whether the settings came from the environment, so that hints name variables and not methods.
@@ -449,7 +450,7 @@ impl Case<'_> {
             Tried::Request { shared, .. } => match &shared.renewal {
                 Renewal::Login(login) => login.from_env,
                 Renewal::Unusable(_) => true,
-                Renewal::None => false,
+                Renewal::TokenAlone => false,
             },
         }
     }

@@ -135,8 +135,8 @@ use ureq::http::{self, HeaderName, HeaderValue, Method, header};
 
 use hints::{Case, Odd, Symptom, hints};
 use wire::{
-    API_REPLY, BadSetting, BadUrl, Cause, Client, Deadline, Fault, JSON, Kind, Misfit, NoReply, Reading,
-    Reply, Request, UNRESERVED, Url, form, is_absolute, is_url_char, json_tokens, read_form, read_json,
+    API_REPLY, BadSetting, BadUrl, Cause, Client, Deadline, Fault, JSON, Misfit, NoReply, Reading, Reply,
+    Request, RequestKind, UNRESERVED, Url, form, is_absolute, is_url_char, json_tokens, read_form, read_json,
     secret_header,
 };
 
@@ -226,7 +226,7 @@ impl App {
     /// Apps and Experience Cloud users, and has announced its retirement.
     #[must_use]
     pub fn password(self, username: impl Into<String>, password: impl Into<String>) -> Login {
-        self.by(Flow::Password {
+        self.login_by(Flow::Password {
             username: trimmed(username),
             password: password.into(),
             security_token: String::new(),
@@ -249,7 +249,7 @@ impl App {
     /// ```
     #[must_use]
     pub fn client_credentials(self) -> Login {
-        self.by(Flow::ClientCredentials)
+        self.login_by(Flow::ClientCredentials)
     }
 
     /// The Authorization Code and Credentials flow, for customers and partners of an Experience Cloud site
@@ -276,14 +276,14 @@ impl App {
         password: impl Into<String>,
         redirect_uri: impl Into<String>,
     ) -> Login {
-        self.by(Flow::CodeCredentials {
+        self.login_by(Flow::CodeCredentials {
             username: trimmed(username),
             password: password.into(),
             redirect_uri: trimmed(redirect_uri),
         })
     }
 
-    fn by(self, flow: Flow) -> Login {
+    fn login_by(self, flow: Flow) -> Login {
         Login {
             app: self,
             flow,
@@ -556,9 +556,10 @@ impl Login {
         match &self.flow {
             Flow::Password { username, password, security_token } => {
                 let password = format!("{password}{security_token}");
-                exchange.token(Kind::Login, "password", &[("username", username), ("password", &password)])
+                let grant = [("username", &**username), ("password", &password)];
+                exchange.token(RequestKind::Login, "password", &grant)
             }
-            Flow::ClientCredentials => exchange.token(Kind::Login, "client_credentials", &[]),
+            Flow::ClientCredentials => exchange.token(RequestKind::Login, "client_credentials", &[]),
             Flow::CodeCredentials { username, password, redirect_uri } => {
                 let verifier = code_verifier()?;
                 let basic = BASE64_STANDARD.encode(format!("{username}:{password}"));
@@ -566,7 +567,7 @@ impl Login {
                 let code = exchange.code(&basic, redirect_uri, &verifier)?;
                 let grant = [("code", &*code), ("redirect_uri", redirect_uri), ("code_verifier", &verifier)];
                 // A code is spent by the first exchange that arrives, a password is not.
-                exchange.token(Kind::Write, "authorization_code", &grant)
+                exchange.token(RequestKind::Write, "authorization_code", &grant)
             }
         }
     }
@@ -722,7 +723,7 @@ struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// The POST to the token endpoint, with which every flow ends.
-    fn token(&self, kind: Kind, grant_type: &str, grant: &[(&str, &str)]) -> Result<Token, Error> {
+    fn token(&self, kind: RequestKind, grant_type: &str, grant: &[(&str, &str)]) -> Result<Token, Error> {
         let app = &self.login.app;
         let mut fields = vec![("grant_type", grant_type), ("client_id", &*app.client_id)];
         fields.extend(app.client_secret.as_deref().map(|secret| ("client_secret", secret)));
@@ -748,7 +749,7 @@ impl Exchange<'_> {
             ("code_challenge", &code_challenge(verifier)),
             ("code_challenge_method", "S256"),
         ]);
-        let mut request = Request::form(&self.site, self.path(AUTHORIZE_PATH), &body, Kind::Login);
+        let mut request = Request::form(&self.site, self.path(AUTHORIZE_PATH), &body, RequestKind::Login);
         let named_user = HeaderValue::from_static("Named-User");
         request.headers.push((HeaderName::from_static("auth-request-type"), named_user));
         request.headers.push((header::AUTHORIZATION, secret_header(&format!("Basic {basic}"))));
@@ -1061,8 +1062,8 @@ struct Shared {
 /// How a session gets a new token when the present one has expired.
 enum Renewal {
     Login(Box<Login>),
-    /// Not at all: it has a token alone.
-    None,
+    /// Not at all.
+    TokenAlone,
     /// Not at all, because the environment's login beside its token cannot be used.
     Unusable(Error),
 }
@@ -1086,7 +1087,7 @@ impl Session {
     ///
     /// [`ErrorKind::Setting`] when `SSL_CERT_FILE` or a proxy variable cannot be used.
     pub fn new(token: Token) -> Result<Session, Error> {
-        Ok(Session::made_of(new_client(None)?, token, Renewal::None))
+        Ok(Session::made_of(new_client(None)?, token, Renewal::TokenAlone))
     }
 
     /// `SF_ACCESS_TOKEN` with `SF_ORG_INSTANCE_URL` when both are set, else [`Login::from_env`] and
@@ -1301,7 +1302,7 @@ impl Session {
             header::EXPECT,
         ];
         let headers = parts.headers.iter().filter(|(name, _)| !ours.contains(name));
-        let bodiless = Kind::of(&parts.method) == Kind::Read || parts.method == Method::DELETE;
+        let bodiless = RequestKind::of(&parts.method) == RequestKind::Read || parts.method == Method::DELETE;
         let body = (!bodiless || !body.is_empty()).then_some(body);
         let mut request = Request {
             headers: headers.map(|(name, value)| (name.clone(), value.clone())).collect(),
@@ -1326,7 +1327,7 @@ impl Session {
         let token = self.token();
         let body = form(&[("token", &token.access_token)]);
         // Revoking twice is revoking once.
-        let request = Request::form(&self.shared.instance, REVOKE_PATH.to_owned(), &body, Kind::Read);
+        let request = Request::form(&self.shared.instance, REVOKE_PATH.to_owned(), &body, RequestKind::Read);
         let request = Request { fault: |reply| reply.fault().or_else(|| oauth_fault(reply)), ..request };
         let outcome = client.send(&request, Deadline::after(self.timeout));
         let reply = outcome.map_err(|error| self.context(&request).no_reply(&error))?;
@@ -1412,7 +1413,7 @@ impl Session {
             headers.push((header::CONTENT_TYPE, JSON));
         }
         Request {
-            kind: Kind::of(&method),
+            kind: RequestKind::of(&method),
             method,
             to: &self.shared.instance,
             path,
@@ -1888,7 +1889,7 @@ struct Failure {
     kind: ErrorKind,
     tried: Option<String>,
     hints: Vec<String>,
-    /// Set when the cause may pass by itself; which requests to repeat is `Kind`'s to say.
+    /// Set when the cause may pass by itself; which requests to repeat is `RequestKind`'s to say.
     fault: Option<Fault>,
     /// A new login would fail as well.
     lasting: bool,

@@ -226,7 +226,7 @@ pub(crate) struct Request<'a> {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// `None` for requests that have no body at all.
     pub(crate) body: Option<&'a [u8]>,
-    pub(crate) kind: Kind,
+    pub(crate) kind: RequestKind,
     /// How many bytes a good reply may have, and whether its body is left to the caller to read, who then has
     /// the whole timeout for each phase: sending, waiting for the headers, reading.
     pub(crate) reading: Reading,
@@ -241,7 +241,7 @@ pub(crate) enum Reading {
 }
 
 impl<'a> Request<'a> {
-    pub(crate) fn form(to: &'a Url, path: String, body: &'a str, kind: Kind) -> Request<'a> {
+    pub(crate) fn form(to: &'a Url, path: String, body: &'a str, kind: RequestKind) -> Request<'a> {
         Request {
             method: Method::POST,
             to,
@@ -257,7 +257,7 @@ impl<'a> Request<'a> {
 
 /// What a request is, as far as repeating it goes.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum RequestKind {
     Login,
     Read,
     /// A write, or the exchange of a code, which is spent by the first one that arrives.
@@ -279,12 +279,12 @@ pub(crate) enum Fault {
     AskedToRetry,
 }
 
-impl Kind {
+impl RequestKind {
     /// What a request with this method is, unless more is known of it.
-    pub(crate) fn of(method: &Method) -> Kind {
+    pub(crate) fn of(method: &Method) -> RequestKind {
         match *method {
-            Method::GET | Method::HEAD | Method::OPTIONS => Kind::Read,
-            _ => Kind::Write,
+            Method::GET | Method::HEAD | Method::OPTIONS => RequestKind::Read,
+            _ => RequestKind::Write,
         }
     }
 
@@ -301,9 +301,9 @@ impl Kind {
             Fault::AskedToRetry =>    [true,  true, false],
         };
         match self {
-            Kind::Login => login,
-            Kind::Read => read,
-            Kind::Write => write,
+            RequestKind::Login => login,
+            RequestKind::Read => read,
+            RequestKind::Write => write,
         }
     }
 }
@@ -658,7 +658,7 @@ impl Client {
             Err(error) => {
                 let error = no_reply(&error.into(), Some(reply.status));
                 // What was refused is refused, even where the reason got lost.
-                let refused = (400..500).contains(&reply.status) && request.kind != Kind::Read;
+                let refused = (400..500).contains(&reply.status) && request.kind != RequestKind::Read;
                 Err(NoReply { fault: reply.fault().or(error.fault.filter(|_| !refused)), ..error })
             }
         }
