@@ -1102,9 +1102,10 @@ impl Session {
     pub fn from_env() -> Result<Session, Error> {
         const TOKEN: &str = "SF_ACCESS_TOKEN";
         const INSTANCE: &str = "SF_ORG_INSTANCE_URL";
-        let version = variable("SF_ORG_API_VERSION")?;
-        let version = version.map(|version| api_version("SF_ORG_API_VERSION", &version)).transpose()?;
-        let mut session = match (variable(TOKEN)?, variable(INSTANCE)?) {
+        const VERSION: &str = "SF_ORG_API_VERSION";
+        let version = variable(VERSION)?;
+        let version = api_version(VERSION, version.as_deref().unwrap_or(API_VERSION))?;
+        let session = match (variable(TOKEN)?, variable(INSTANCE)?) {
             (Some(token), Some(instance)) => {
                 let token = Token::of(token, &instance).map_err(|(name, bad)| {
                     setting(if name == "access_token" { TOKEN } else { INSTANCE }, bad.to_string())
@@ -1124,10 +1125,7 @@ impl Session {
                 return Err(setting(TOKEN, problem));
             }
         };
-        if let Some(version) = version {
-            session.version = Ok(version);
-        }
-        Ok(session)
+        Ok(Session { version: Ok(version), ..session })
     }
 
     /// The API version of relative paths: `66.0`, `66` or `v66.0`. Default `66.0`, which stays the same
