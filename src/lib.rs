@@ -301,6 +301,8 @@ fn trimmed(value: impl Into<String>) -> String {
 }
 
 /// What a login proves itself with.
+//
+// A new one is chosen by a method of `App` and by its name in `Login::read_env`; to all else the compiler leads.
 #[derive(Clone)]
 enum Flow {
     Password { username: String, password: String, security_token: String },
