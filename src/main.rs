@@ -200,7 +200,7 @@ fn query(session: &Session, soql: &str) -> anyhow::Result<()> {
 }
 
 fn revoke() -> anyhow::Result<()> {
-    if kept_token().is_none() {
+    if !has_token() {
         return usage("SF_ACCESS_TOKEN is not set: write the token that is to be logged out");
     }
     Ok(Session::from_env()?.revoke()?)
@@ -241,7 +241,7 @@ fn grouped(n: u64) -> String {
 fn with_session(work: impl FnOnce(&Session) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let session = Session::from_env()?;
     let first = session.token();
-    if kept_token().is_none() {
+    if !has_token() {
         announce("", &first, &Login::from_env()?);
     }
     match work(&session) {
@@ -256,8 +256,8 @@ fn with_session(work: impl FnOnce(&Session) -> anyhow::Result<()>) -> anyhow::Re
     Ok(())
 }
 
-fn kept_token() -> Option<OsString> {
-    env::var_os("SF_ACCESS_TOKEN").filter(|token| !token.is_empty())
+fn has_token() -> bool {
+    env::var_os("SF_ACCESS_TOKEN").is_some_and(|token| !token.is_empty())
 }
 
 /// On a terminal only: who reads a file wants the results.
