@@ -102,10 +102,8 @@ impl std::fmt::Display for Usage {
     }
 }
 
-impl std::error::Error for Usage {}
-
 fn usage<T>(problem: &str) -> anyhow::Result<T> {
-    Err(Usage(problem.to_owned()).into())
+    Err(anyhow::Error::msg(Usage(problem.to_owned())))
 }
 
 fn main() -> ExitCode {
