@@ -422,7 +422,7 @@ impl Case<'_> {
     /// A redirect to the callback's host, but not to the callback.
     fn to_callback(&self) -> bool {
         matches!(self.flow(), Some(Flow::CodeCredentials { redirect_uri, .. })
-            if redirect_uri.split('/').nth(2) == Some(&self.said))
+            if redirect_uri.split('/').nth(2).is_some_and(|host| host.eq_ignore_ascii_case(&self.said)))
     }
 
     fn login(&self) -> Option<&Login> {
@@ -439,8 +439,7 @@ impl Case<'_> {
 
     /// Whether the failed request was a write; a login is none.
     fn is_write(&self) -> bool {
-        matches!(self.tried, Tried::Request { request, .. }
-            if RequestKind::of(&request.method) == RequestKind::Write)
+        matches!(self.tried, Tried::Request { request, .. } if request.kind == RequestKind::Write)
     }
 
     /// Whether the settings came from the environment, so that hints name variables and not methods.

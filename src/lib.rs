@@ -763,7 +763,7 @@ impl Exchange<'_> {
         });
         let fields = match (query, serde_json::from_slice(&reply.body)) {
             (Some(query), _) => fields_of(query),
-            (None, Ok(Value::Object(fields))) => fields,
+            (None, Ok(Value::Object(fields))) if reply.status < 500 => fields,
             _ => return Err(self.context().instead_of_json(&reply)),
         };
         let text = |name| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -2214,7 +2214,8 @@ impl Context<'_> {
             return None;
         }
         let host = rest.split(['/', '?', '#']).next()?.rsplit('@').next()?;
-        (!host.eq_ignore_ascii_case(self.host)).then(|| host.to_owned())
+        let named = host.strip_suffix(":443").unwrap_or(host);
+        (!named.eq_ignore_ascii_case(self.host)).then(|| host.to_owned())
     }
 
     /// The other side's words on one line, unless they could give a secret away.

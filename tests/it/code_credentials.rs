@@ -151,6 +151,13 @@ fn code_comes_as_json_when_the_callback_is_the_sites_own() {
         assert_eq!(headline(&error), format!("unexpected reply: {problem}"), "{json}");
         assert_eq!(org.take_requests().len(), 1, "{json}");
     }
+
+    // An outage says nothing about the callback.
+    org.always(AUTHORIZE_PATH, Answer::json(503, "{}").header("Retry-After", "0"));
+    let error = login.token().unwrap_err();
+    assert_eq!(headline(&error), "unexpected reply: JSON of another shape than documented (HTTP 503)");
+    assert!(error.is_transient() && !error.hints().concat().contains("Callback"), "{error}");
+    assert_eq!(org.take_requests().len(), 3);
 }
 
 #[test]
@@ -340,6 +347,23 @@ fn login_page_instead_of_a_code_is_told() {
     assert_eq!(headline(&error), "unexpected reply: an HTML page titled \"Login | Salesforce\" (HTTP 200)");
     assert_eq!(error.hints().len(), 1);
     assert_eq!(org.requests().len(), 1);
+}
+
+#[test]
+fn redirect_to_the_callbacks_host_but_not_the_callback_is_explained_in_any_case() {
+    let org = Org::start();
+    org.always(AUTHORIZE_PATH, Answer::redirect(302, "https://app.example/?code=aPrx"));
+    for callback in ["https://app.example/callback", "https://App.Example/callback"] {
+        let login = App::new(CLIENT_ID, CLIENT_SECRET)
+            .code_credentials(SITE_USERNAME, SITE_PASSWORD, callback)
+            .login_url(org.site_url());
+        let error = login.token().unwrap_err();
+        assert_eq!(
+            headline(&error),
+            "unexpected reply: a redirect to app.example, which was not followed (HTTP 302)"
+        );
+        assert!(error.hints().concat().contains("Callback URL"), "{callback}: {error}");
+    }
 }
 
 #[test]

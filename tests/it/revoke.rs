@@ -97,5 +97,7 @@ fn a_token_that_could_not_be_revoked_is_told() {
         let error = kept(&org).revoke().unwrap_err();
         assert_eq!(headline(&error).replace(&host(&org), "HOST"), message);
         assert_eq!(org.requests().len(), tries, "{message}");
+        // Revoking twice is revoking once.
+        assert!(!error.hints().concat().contains("may have been done"), "{error}");
     }
 }
