@@ -2248,7 +2248,9 @@ impl Context<'_> {
         let name = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
         let name = host.split(['.', '-']).map(name).collect::<Vec<_>>().join(".");
         let is_loopback = host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
-        if is_loopback || host.len() - name.len() <= 4 && self.may_show(&name) {
+        let is_plain = is_loopback || host.len() - name.len() <= 4 && self.may_show(&name);
+        // As a whole as well: the digits that were left out can be a secret's.
+        if is_plain && !self.secrets.iter().any(|secret| holds(authority, secret)) {
             one_line(authority)
         } else {
             WITHHELD.to_owned()

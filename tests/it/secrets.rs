@@ -12,7 +12,7 @@ use sf_login::{ErrorKind, Session};
 
 use crate::support::{
     AUTHORIZE_PATH, EXCHANGES, MINIMAL, MakeLogin, NEW, OLD, TOKEN_PATH, agent, code_credentials, expired,
-    forms, headline, login, refusal, session, shown, token,
+    forms, headline, login, login_with, refusal, session, shown, token,
 };
 
 #[test]
@@ -171,6 +171,28 @@ fn secret_in_a_broken_head_is_not_shown() {
             org.behave();
         }
     }
+}
+
+#[test]
+fn host_of_a_redirect_that_is_made_of_a_secret_is_withheld() {
+    let org = Org::start();
+    // Words of few letters and a few digits, as hosts may have them, and a port.
+    let cases = [
+        ("Ada.2024!", "ada.2024.example.com"),
+        ("Ada12345", "ada:12345"),
+        ("hunter2x", "hun.ter.2.x.example.com"),
+        ("127.12.34.56", "127.12.34.56"),
+    ];
+    for (password, host) in cases {
+        org.answer(Answer::redirect(302, format!("https://{host}/")));
+        let error = login_with(&org, "password", "password", password).token().unwrap_err();
+        let problem = "a redirect to (withheld: it could hold a secret), which was not followed";
+        assert_eq!(headline(&error), format!("unexpected reply: {problem} (HTTP 302)"), "{password}");
+    }
+    org.answer(Answer::redirect(302, "https://na139.example.com:8443/"));
+    let error = login_with(&org, "password", "password", "Ada.2024!").token().unwrap_err();
+    let problem = "a redirect to na139.example.com:8443, which was not followed";
+    assert_eq!(headline(&error), format!("unexpected reply: {problem} (HTTP 302)"));
 }
 
 #[test]
