@@ -842,6 +842,11 @@ impl Refusal {
     fn read(reply: &Reply) -> Option<Refusal> {
         match serde_json::from_slice(&reply.body) {
             Ok(Value::Object(fields)) if reply.is_success() && fields.contains_key("access_token") => None,
+            // No code of OAuth's holds a space. A server that is down, or a proxy before it, says
+            // `{"error":"Service Unavailable"}`, which is nobody's word about the credentials.
+            Ok(Value::Object(fields)) if matches!(reply.status, 429 | 500..) => {
+                Refusal::of(&fields).filter(|refusal| !refusal.error.contains(' '))
+            }
             Ok(Value::Object(fields)) => Refusal::of(&fields),
             Ok(_) => None,
             Err(_) => {

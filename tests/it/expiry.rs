@@ -229,6 +229,8 @@ fn a_new_login_that_failed_for_the_moment_is_tried_again_after_a_second() {
         ("500", Answer::html(500, "Oops")),
         ("503", later(Answer::new(503))),
         ("520", Answer::html(520, "Unknown error")),
+        ("500 in JSON", Answer::json(500, json!({ "status": 500, "error": "Internal Server Error" }))),
+        ("503 in JSON", later(Answer::json(503, json!({ "status": 503, "error": "Service Unavailable" })))),
         ("a lost connection", Answer::close()),
         ("garbage", Answer::raw("SSH-2.0-OpenSSH_9.6\r\n")),
         ("rate_limit_exceeded", Answer::oauth_error("rate_limit_exceeded", "login rate exceeded")),

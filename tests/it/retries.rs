@@ -289,6 +289,19 @@ fn a_refused_login_is_not_tried_again_whatever_its_status() {
 }
 
 #[test]
+fn an_outage_that_is_told_in_json_is_no_refused_login() {
+    for (status, error) in [(429, "Too Many Requests"), (502, "Bad Gateway"), (503, "Service Unavailable")] {
+        let org = Org::start();
+        let answer = Answer::json(status, json!({ "status": status, "error": error }));
+        let error = refusal(&org, answer);
+        let problem = "JSON of another shape than documented";
+        assert_eq!(headline(&error), format!("unexpected reply: {problem} (HTTP {status})"));
+        assert!(error.is_transient(), "{status}");
+        assert_eq!(org.logins(), 3, "{status}");
+    }
+}
+
+#[test]
 fn a_truncated_refusal_is_one_except_for_those_who_read() {
     for row in &ROWS {
         let tries = if row.again == READ { 3 } else { 1 };
