@@ -452,11 +452,18 @@ pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Misfit> {
 fn place_in_json(json: &str, line: usize, column: usize) -> String {
     let before: usize = json.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let end = before + column;
+    /// What is read is never deeper; what is skipped can be as deep as the reply is long.
+    const DEEPEST: usize = 128;
     // For each object or array around: the name it is at, in quotes, or a bracket; and the commas before.
     let mut path = Vec::new();
+    let mut deeper = 0_usize;
     let mut last = "";
     for (token, begin) in json_tokens(json).take_while(|(_, begin)| *begin < end) {
+        let is_deepest = path.len() == DEEPEST;
         match (token, path.last_mut()) {
+            ("{" | "[", _) if is_deepest => deeper += 1,
+            ("}" | "]", _) if deeper > 0 => deeper -= 1,
+            _ if deeper > 0 => {}
             ("{", _) => path.push(("", 0)),
             ("[", _) => path.push(("[", 0)),
             ("}" | "]", _) => drop(path.pop()),

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use sf_login::{Error, ErrorKind, Session, path_segment, soql_quote};
 
 use crate::support::{
-    OLD, QUERY, headline, host, kept, kept_env, only_request, paths, session, sf_login, shown,
+    OLD, QUERY, headline, host, kept, kept_env, only_request, paths, run, session, sf_login, shown,
 };
 
 const SOQL: &str = "SELECT Id FROM Account";
@@ -349,6 +349,27 @@ fn a_subquery_that_is_whole_is_no_error() {
         org.answer(Answer::json(200, &body));
         assert_eq!(all::<Box<RawValue>>(&session)[0].get(), record);
     }
+}
+
+#[test]
+fn the_place_of_a_mistake_behind_deep_nesting_takes_no_memory_of_its_own() {
+    if !cfg!(target_os = "linux") {
+        println!("skipped: other systems may not hold a process to its memory");
+        return;
+    }
+    let org = Org::start();
+    let depth = 8_000_000;
+    let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    org.always("/services/data/", Answer::json(200, format!("{{\"x\":{nested},\"done\":5}}")));
+    // In KiB: much more than the reply, and less than a step of the path for each level.
+    let limited = format!("ulimit -v 250000; exec '{}' query '{SOQL}'", env!("CARGO_BIN_EXE_sf-login"));
+    let ended = run(&kept_env(&org, OLD), "sh", &["-c", &limited], b"");
+    let column = 2 * depth + 14;
+    let problem = "JSON that does not fit the type asked for at done, expected a boolean";
+    assert_eq!(
+        (ended.code, ended.headline()),
+        (Some(1), &*format!("sf-login: unexpected reply: {problem} (line 1 column {column}) (HTTP 200)"))
+    );
 }
 
 #[test]
