@@ -2102,26 +2102,24 @@ impl Tried<'_> {
     }
 }
 
-impl fmt::Display for Tried<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Tried::Login(login) => login.fmt(f),
-            Tried::Request { request, .. } => {
-                let path = request.path.split('?').next().unwrap_or_default();
-                write!(f, "{} {}, host {}", request.method, printable(path), request.to.authority)
-            }
-        }
-    }
-}
-
 impl Context<'_> {
     /// An error with its `tried:` line and its hints, which are chosen by what was really `said`.
     fn error(&self, kind: ErrorKind, symptom: Symptom, said: &str, fault: Option<Fault>) -> Error {
         let case = Case { symptom, said: said.to_lowercase(), host: self.host, tried: self.tried };
         let lasting = matches!(symptom, Symptom::Unexpected(status, _) if self.tried.is_refused_by(status));
         let fault = fault.filter(|_| !lasting);
-        let tried = Some(self.tried.to_string());
-        Error(Arc::new(Failure { kind, tried, hints: hints(&case), fault, lasting }))
+        Error(Arc::new(Failure { kind, tried: Some(self.tried()), hints: hints(&case), fault, lasting }))
+    }
+
+    /// What was tried, in words; the path may be one that the API made, as that of a query's next page.
+    fn tried(&self) -> String {
+        match self.tried {
+            Tried::Login(login) => login.to_string(),
+            Tried::Request { request, .. } => {
+                let path = self.show(request.path.split('?').next().unwrap_or_default());
+                format!("{} {path}, host {}", request.method, self.host)
+            }
+        }
     }
 
     fn no_reply(&self, error: &NoReply) -> Error {

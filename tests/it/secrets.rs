@@ -12,7 +12,7 @@ use sf_login::{ErrorKind, Session};
 
 use crate::support::{
     AUTHORIZE_PATH, EXCHANGES, MINIMAL, MakeLogin, NEW, OLD, TOKEN_PATH, agent, code_credentials, expired,
-    forms, headline, login, login_with, refusal, session, shown, token,
+    forms, headline, host, kept, login, login_with, refusal, session, shown, token,
 };
 
 #[test]
@@ -262,6 +262,19 @@ fn in_whatever_encoding_a_login_host_echoes_a_secret_nothing_of_it_is_shown() {
     // What has no secret in it is said.
     let error = refusal(&org, Answer::oauth_error("invalid_grant", "quagga zebra"));
     assert_eq!(headline(&error), "login refused: quagga zebra (invalid_grant, HTTP 400)");
+}
+
+#[test]
+fn token_in_the_path_of_a_next_page_is_withheld() {
+    let org = Org::start();
+    let next = format!("/services/data/v66.0/query/{OLD}?x={OLD}");
+    let page = json!({ "totalSize": 2, "done": false, "nextRecordsUrl": next, "records": [1] });
+    org.answer(Answer::json(200, page));
+    org.answer(Answer::api_error(400, "INVALID_QUERY_LOCATOR", "invalid query locator"));
+    let session = kept(&org);
+    let error = session.query::<Value>("SELECT Id FROM Account").nth(1).unwrap().unwrap_err();
+    let tried = format!("tried: GET (withheld: it could hold a secret), host {}", host(&org));
+    assert_eq!(shown(&error).lines().nth(1), Some(&*tried));
 }
 
 #[test]
