@@ -267,7 +267,8 @@ const OTHERWISE: &[Hint] = &[
     // What a 400 says of the request is advice enough.
     (|c| c.api("") && c.status() != 400,
      "sf-login does not know this error: Salesforce's REST API Developer Guide has a page \"Status Codes and Error Responses\""),
-    (|c| matches!(c.symptom, Symptom::Unexpected(..)),
+    // JSON of a resource's own, an Apex class's say, tells why by itself.
+    (|c| matches!(c.symptom, Symptom::Unexpected(..)) && !(c.got(&[Odd::Json]) && c.login().is_none()),
      "this is no answer of Salesforce's API: check the host (like https://ACME.my.salesforce.com), and for a proxy or network login between"),
     (|c| matches!(c.symptom, Symptom::NoReply { cause: Cause::Proxy(_), .. }),
      "the proxy does not let this machine reach the host, or cannot: check the host for a typing error, then ask whoever runs the proxy"),

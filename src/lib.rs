@@ -2195,15 +2195,19 @@ impl Context<'_> {
                 title => format!("an HTML page titled \"{title}\""),
             };
             (Odd::Html, problem)
-        } else if serde_json::from_slice::<Value>(&reply.body).is_ok() {
-            (Odd::Json, "JSON of another shape than documented".to_owned())
         } else {
             said = String::from_utf8_lossy(&reply.body).into_owned();
-            let problem = match self.tried {
-                Tried::Login(_) => "text that is not JSON".to_owned(),
-                Tried::Request { .. } => format!("text that is not JSON: {}", self.show(&said)),
+            let (odd, what) = if serde_json::from_slice::<Value>(&reply.body).is_ok() {
+                (Odd::Json, "JSON of another shape than documented")
+            } else {
+                (Odd::Text, "text that is not JSON")
             };
-            (Odd::Text, problem)
+            let problem = match self.tried {
+                Tried::Login(_) => what.to_owned(),
+                // Some resources, and every Apex class, have a way of their own to say why.
+                Tried::Request { .. } => format!("{what}: {}", self.show(&said)),
+            };
+            (odd, problem)
         };
         let kind = ErrorKind::Unexpected { status: reply.status, problem };
         self.error(kind, Symptom::Unexpected(reply.status, odd), &said, reply.fault())

@@ -314,10 +314,25 @@ fn refusals_of_another_shape_say_what_came() {
         ),
         (Answer::new(500), "empty (HTTP 500)"),
         (Answer::text(400, " \r\n"), "empty (HTTP 400)"),
-        (Answer::json(400, "[]"), "JSON of another shape than documented (HTTP 400)"),
-        (Answer::json(400, "{}"), "JSON of another shape than documented (HTTP 400)"),
-        (Answer::json(400, r#"["an error"]"#), "JSON of another shape than documented (HTTP 400)"),
-        (Answer::json(400, "4711"), "JSON of another shape than documented (HTTP 400)"),
+        (Answer::json(400, "[]"), "JSON of another shape than documented: [] (HTTP 400)"),
+        (Answer::json(400, "{}"), "JSON of another shape than documented: {} (HTTP 400)"),
+        (
+            Answer::json(400, r#"["an error"]"#),
+            r#"JSON of another shape than documented: ["an error"] (HTTP 400)"#,
+        ),
+        (Answer::json(400, "4711"), "JSON of another shape than documented: 4711 (HTTP 400)"),
+        // As composite/tree refuses, and Apex classes as they like.
+        (
+            Answer::json(
+                400,
+                r#"{"hasErrors":true,"results":[{"errors":[{"statusCode":"INVALID_EMAIL"}]}]}"#,
+            ),
+            r#"JSON of another shape than documented: {"hasErrors":true,"results":[{"errors":[{"statusCode":"INVALID_EMAIL"}]}]} (HTTP 400)"#,
+        ),
+        (
+            Answer::json(400, json!({ "reason": format!("no order for {OLD}") })),
+            "JSON of another shape than documented: (withheld: it could hold a secret) (HTTP 400)",
+        ),
         (Answer::json(400, r#"{"message""#), r#"text that is not JSON: {"message" (HTTP 400)"#),
         (Answer::html(420, "Unknown"), r#"an HTML page titled "Unknown" (HTTP 420)"#),
     ];
