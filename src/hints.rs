@@ -136,7 +136,7 @@ const HINTS: &[Hint] = &[
     (|c| c.refused("oauth_approval_error_generic"),
      "the app is not installed or not approved in this org (Setup > Connected Apps OAuth Usage), or its settings demand PKCE"),
     (|c| c.unknown_key(),
-     "the consumer key ({SF_CLIENT_ID}) is not known there; a connected app has it in App Manager > the app > View > Manage Consumer Details"),
+     "the consumer key ({SF_CLIENT_ID}) is unknown at this host ({SF_LOGIN_URL}); a connected app's: App Manager > the app > View > Manage Consumer Details"),
     (|c| c.wrong_secret() && c.login().is_some_and(|login| login.app.client_secret.is_some()),
      "the consumer secret ({SF_CLIENT_SECRET}) is not the app's; a connected app has it in App Manager > the app > View > Manage Consumer Details"),
     (|c| c.wrong_secret() && c.login().is_some_and(|login| login.app.client_secret.is_none()),

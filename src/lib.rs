@@ -86,18 +86,19 @@
 //! - Secrets (passwords, security tokens, client secrets, access tokens, codes) appear in no `Debug`,
 //!   `Display`, hint or panic, and in no log record while the logger's maximum level is debug. Of what a
 //!   *login* host says, only plain words are shown: letters in words of ordinary length, none of them a part
-//!   of a secret. What the *API* says is shown unless letters and digits of a secret stand in it.
+//!   of a secret. What the *API* says is shown unless six letters and digits that stand together in a secret,
+//!   or all of its letters and digits, stand in it.
 //! - Credentials go over https only (plain http to `127.0.0.0/8`, `[::1]` and `localhost`, and there never
 //!   through a proxy); redirects are not followed. The token goes to the instance's own origin only.
 //! - Every exchange has a deadline and every reply a size limit, after decompression. A refused login is not
 //!   repeated, and a truncated reply is an error.
 //!
 //! Not covered: memory is not wiped; the API repeating a token in an encoding (base64, say); a secret that is
-//! one plain word and comes back rearranged; at log level trace, ureq's own records, and at debug what a
-//! server writes into headers like `Server`; a caller's agent, whose middleware, resolver and connectors are
-//! the caller's to trust; a body delimited only by the connection's end, which cannot be told from a
-//! truncated one (JSON that was truncated is still an error); a proxy that sends its answer to `CONNECT` byte
-//! by byte, which the deadline does not end.
+//! one plain word and comes back rearranged; the instance's name, as the login host gives it; at log level
+//! trace, ureq's own records, and at debug what a server writes into headers like `Server`; a caller's agent,
+//! whose middleware, resolver and connectors are the caller's to trust; a body delimited only by the
+//! connection's end, which cannot be told from a truncated one (JSON that was truncated is still an error); a
+//! proxy that sends its answer to `CONNECT` byte by byte, which the deadline does not end.
 //!
 //! # Memory
 //!
@@ -303,7 +304,8 @@ fn trimmed(value: impl Into<String>) -> String {
 
 /// What a login proves itself with.
 //
-// A new one is chosen by a method of `App` and by its name in `Login::read_env`; to all else the compiler leads.
+// A new one is chosen by a method of `App` and by its name in `Login::read_env`; to all else the compiler
+// leads.
 #[derive(Clone)]
 enum Flow {
     Password { username: String, password: String, security_token: String },
@@ -865,13 +867,13 @@ impl Refusal {
         Some(Refusal {
             error: text("error")?,
             description: text("error_description").unwrap_or_default(),
-            secrets: ["access_token", "code"].into_iter().filter_map(text).collect(),
+            secrets: ["access_token", "code"].into_iter().filter_map(text).map(|s| secret_of(&s)).collect(),
         })
     }
 
     /// Whether it says nothing against the credentials.
     fn may_pass(&self) -> bool {
-        let passing = ["rate_limit_exceeded", "temporarily_unavailable", "unknown_error"];
+        let passing = ["rate_limit_exceeded", "temporarily_unavailable", "unknown_error", "server_error"];
         passing.iter().any(|error| self.error.eq_ignore_ascii_case(error))
     }
 
@@ -1352,7 +1354,7 @@ impl Session {
 impl Session {
     fn made_of(client: Client, token: Token, renewal: Renewal) -> Session {
         let state = State {
-            secrets: vec![token.access_token.clone()],
+            secrets: vec![secret_of(&token.access_token)],
             token: Arc::new(token),
             unproven_since: None,
             logging_in: false,
@@ -1527,7 +1529,7 @@ impl Session {
         let mut state = shared.lock();
         match outcome {
             Ok(token) => {
-                state.secrets.push(token.access_token.clone());
+                state.secrets.push(secret_of(&token.access_token));
                 state.token = Arc::new(token);
                 state.unproven_since = Some(Instant::now());
                 state.failure = None;
@@ -2125,7 +2127,8 @@ impl Context<'_> {
     fn no_reply(&self, error: &NoReply) -> Error {
         let words = printable(&error.words);
         match error.status {
-            // Of a reply that was too slow, the status says no more than the words, unless it refuses a login.
+            // Of a reply that was too slow, the status says no more than the words, unless it refuses a
+            // login.
             Some(status) if error.cause != Cause::ReplyTimeout || self.tried.is_refused_by(status) => {
                 let odd = if error.cause == Cause::TooLarge { Odd::TooLarge } else { Odd::Truncated };
                 let kind = ErrorKind::Unexpected { status, problem: words };
@@ -2267,6 +2270,11 @@ impl Context<'_> {
 }
 
 const WITHHELD: &str = "(withheld: it could hold a secret)";
+
+/// What is secret in a token: of Salesforce's session ids, what follows the org's id and the `!`.
+fn secret_of(token: &str) -> String {
+    token.split_once('!').map_or(token, |(_, secret)| secret).to_owned()
+}
 
 /// Whether all of `text` is plain words: ASCII letters in words of ordinary length, in capitals, in small
 /// letters or in capitals and then small letters, and a little punctuation. Hardly any encoding of a secret

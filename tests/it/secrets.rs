@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use fake_org::{
-    Answer, CLIENT_SECRET, Org, PASSWORD, REDIRECT_URI, Request, SECURITY_TOKEN, SITE_PASSWORD, gzip,
+    Answer, CLIENT_SECRET, ORG_ID, Org, PASSWORD, REDIRECT_URI, Request, SECURITY_TOKEN, SITE_PASSWORD, gzip,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -212,6 +212,10 @@ fn secrets_that_the_api_repeats_are_withheld() {
         let message = "request refused: (withheld: it could hold a secret) (ECHO) (HTTP 400)";
         assert_eq!(headline(&error), message, "{form}");
     }
+    // A token begins with the id of its org, which is none.
+    org.answer(Answer::api_error(400, "ECHO", &format!("not in org {ORG_ID}")));
+    let error = session.get::<Value>("limits").unwrap_err();
+    assert_eq!(headline(&error), format!("request refused: not in org {ORG_ID} (ECHO) (HTTP 400)"));
 }
 
 #[test]
