@@ -1,217 +1,280 @@
 //! What the speed claims rest on: this crate against hand-written code on ureq and `serde_json`
-//! alone, with the same settings, in one run. `cargo bench` prints the ratios.
+//! alone, with the same settings, in one run. `cargo bench` prints the ratios, and `README.md` says
+//! what each row means.
 //!
-//! Both sides take turns, and each pair of turns gives a ratio, so that a machine that is busy for a
-//! while is so for both. The org is in this process; the clients are in child processes, so that
-//! their memory and their processor time are theirs alone.
+//! Both sides take turns, so that a machine that is busy for a while is so for both. The org is in
+//! this process; the clients are in child processes, so that their memory and their processor time
+//! are theirs alone.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::hint::black_box;
+use std::io::{self, BufWriter, Write};
 use std::process::{Command, Stdio};
-use std::str;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, Request, SECURITY_TOKEN, USERNAME, gzip};
+use fake_org::{Answer, Org, Request, gzip};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sf_login::ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use sf_login::ureq::{self, Agent};
-use sf_login::{App, Login};
+use sf_login::{Login, Session};
 
 type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
+/// How often each side logs in.
+const LOGINS: usize = 300;
+/// Records of a page, and of the queries.
 const PAGE: usize = 2_000;
-const PAGES: [usize; 3] = [1, 20, 50];
+const QUERY: usize = 20 * PAGE;
+const LONG_QUERY: usize = 50 * PAGE;
 
 fn main() -> Done {
     let args: Vec<String> = env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["login", url] => logins(url),
-        ["request", url] => requests(url),
-        ["reconnect", url] => reconnects(url),
-        ["query", url] => queries(url),
-        ["memory", url, side, pages] => memory(url, side, pages.parse()?),
+        ["login"] => logins(),
+        ["request"] => requests(),
+        ["reconnect"] => reconnects(),
+        ["typed"] => queries(40, |account: &Account| account.employees),
+        ["values"] => {
+            queries(20, |account: &Value| account["NumberOfEmployees"].as_u64().unwrap_or_default())
+        }
+        ["memory", side, records] => memory(side, records.parse()?),
+        ["print", soql] => floor::print(soql),
         // Without it, this is `cargo test --all-targets`, where nobody waits for figures.
         _ if args.iter().any(|arg| arg == "--bench") => table(),
         _ => Ok(()),
     }
 }
 
-/// Runs all comparisons, each in a process of its own.
+/// Runs all comparisons.
 fn table() -> Done {
     let org = Org::start_tls();
     org.setup(|setup| setup.keep_requests = 10);
-    let pages = pages();
     org.always("/services/apexrest/last", Answer::json(200, "{}").header("Connection", "close"));
+    let pages: Vec<_> = [PAGE, QUERY, LONG_QUERY].into_iter().flat_map(pages).collect();
     org.always_with("/services/data/v66.0/query", move |request| page(&pages, request));
+    let bench = |args: &[&str]| output(client(&org, env::current_exe()?).args(args));
 
-    println!(
-        "{:38}{:>10}{:>10}   ratio of each pair: median (min to max); of processor time",
-        "", "ours", "floor"
-    );
+    println!("{:34}{:>10}{:>10}   ratio (middle half); of processor time", "", "ours", "floor");
     for (kind, name) in [
-        ("login", "login, over TLS"),
-        ("request", "login and request, over TLS"),
-        ("reconnect", "request over a new connection, TLS"),
-        ("query", "query of 20 pages, 40,000 records"),
+        ("login", "login"),
+        ("request", "login and request"),
+        ("reconnect", "request over a new connection"),
+        ("typed", "query of 40,000 records, typed"),
+        ("values", "query of 40,000 records, Value"),
     ] {
         let connections = org.connections();
-        let line = child(&org, &[kind])?;
-        let (turns, line) = line.split_once(' ').ok_or("a child says how many turns it took")?;
-        println!("{name:38}{line}");
+        println!("{name:34}{}", bench(&[kind])?);
         if kind == "request" {
-            // Of both sides together, unrounded: were one of them to need two, it would show.
-            let each = f64::from(u32::try_from(org.connections() - connections)?) / turns.parse::<f64>()?;
-            println!("{:38}{each:>10.2}", "  connections a turn, on average");
+            // Of both sides together: were one of them to need two, it would show.
+            println!("  {} connections for {} turns", org.connections() - connections, 2 * LOGINS);
         }
     }
-    for pages in ["1", "20", "50"] {
-        let ours = child(&org, &["memory", "ours", pages])?;
-        let floor = child(&org, &["memory", "floor", pages])?;
-        println!("{:38}{ours:>10}{floor:>10}", format!("peak memory of {pages} pages"));
+    print!("{:34}", "sf-login query, 100,000 records");
+    io::stdout().flush()?;
+    processes(&org)?;
+    for (records, name) in [(PAGE, "peak memory, 1 page"), (LONG_QUERY, "peak memory, 50 pages")] {
+        let records = records.to_string();
+        let (ours, floor) = (bench(&["memory", "ours", &records])?, bench(&["memory", "floor", &records])?);
+        println!("{name:34}{ours:>10}{floor:>10}");
     }
     Ok(())
 }
 
-fn child(org: &Org, args: &[&str]) -> Done<String> {
-    let mut child = Command::new(env::current_exe()?);
-    child.arg(args[0]).arg(org.url()).args(&args[1..]).env("SSL_CERT_FILE", org.ca_file());
-    for proxy in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-        child.env_remove(proxy);
-    }
-    let output = child.stderr(Stdio::inherit()).output()?;
+/// A program that logs in to `org`.
+fn client(org: &Org, program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(org.env()).stderr(Stdio::inherit());
+    command
+}
+
+fn output(command: &mut Command) -> Done<String> {
+    let output = command.output()?;
     if !output.status.success() {
-        return Err(format!("the child {args:?} failed").into());
+        return Err(format!("{command:?} failed").into());
     }
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
 /// A new agent and so a new connection for each login, as programs do that log in once.
-fn logins(url: &str) -> Done {
-    compare(
-        300,
-        || {
-            let token = ours(url).token()?;
-            black_box(token.access_token());
-            Ok(())
-        },
-        || {
-            black_box(floor::log_in(&floor::agent()?, url)?.access_token);
-            Ok(())
-        },
-    )
+fn logins() -> Done {
+    compare(LOGINS, thread_time, || Ok(Login::from_env()?.token()?), floor::Session::log_in)
 }
 
-fn requests(url: &str) -> Done {
+fn requests() -> Done {
     compare(
-        300,
-        || {
-            let session = ours(url).session()?;
-            black_box(session.get::<Value>("limits")?);
-            Ok(())
-        },
-        || {
-            let agent = floor::agent()?;
-            let token = floor::log_in(&agent, url)?;
-            black_box(floor::get::<Value>(&agent, &token, "/services/data/v66.0/limits")?);
-            Ok(())
-        },
+        LOGINS,
+        thread_time,
+        || Ok(Session::from_env()?.get::<Value>("limits")?),
+        || floor::parse::<Value>(&floor::Session::log_in()?.get("/services/data/v66.0/limits")?),
     )
 }
 
 /// What a session does after a while without requests, when its connection is gone.
-fn reconnects(url: &str) -> Done {
-    let session = ours(url).session()?;
-    let agent = floor::agent()?;
-    let token = floor::log_in(&agent, url)?;
+fn reconnects() -> Done {
+    let (ours, floor) = (Session::from_env()?, floor::Session::log_in()?);
     let path = "/services/apexrest/last";
+    compare(LOGINS, thread_time, || Ok(ours.get::<Value>(path)?), || floor::parse::<Value>(&floor.get(path)?))
+}
+
+fn queries<T: DeserializeOwned>(rounds: usize, employees: fn(&T) -> u64) -> Done {
+    let (ours, floor) = (Session::from_env()?, floor::Session::log_in()?);
     compare(
-        300,
-        || {
-            black_box(session.get::<Value>(path)?);
-            Ok(())
-        },
-        || {
-            black_box(floor::get::<Value>(&agent, &token, path)?);
-            Ok(())
-        },
+        rounds,
+        thread_time,
+        || ours_adds_up(&ours, QUERY, employees),
+        || floor_adds_up(&floor, QUERY, employees),
     )
 }
 
-fn queries(url: &str) -> Done {
-    let session = ours(url).session()?;
-    let agent = floor::agent()?;
-    let token = floor::log_in(&agent, url)?;
-    let soql = soql(20);
-    compare(
-        40,
-        || {
-            let mut employees = 0;
-            for account in session.query::<Account>(&soql) {
-                employees += black_box(account?).employees;
-            }
-            is_sum(20, employees)
-        },
-        || is_sum(20, floor::query(&agent, &token, &soql)?),
-    )
+/// Queries, and checks that no record is lost.
+fn ours_adds_up<T: DeserializeOwned>(session: &Session, records: usize, employees: fn(&T) -> u64) -> Done {
+    let mut sum = 0;
+    for account in session.query::<T>(&soql(records)) {
+        sum += employees(black_box(&account?));
+    }
+    is_sum(records, sum)
+}
+
+fn floor_adds_up<T: DeserializeOwned>(
+    session: &floor::Session,
+    records: usize,
+    employees: fn(&T) -> u64,
+) -> Done {
+    let mut sum = 0;
+    session.query(&soql(records), |page| {
+        let page: floor::Page<T> = floor::parse(page)?;
+        for account in page.records {
+            sum += employees(black_box(&account));
+        }
+        Ok(page.next_records_url)
+    })?;
+    is_sum(records, sum)
+}
+
+fn is_sum(records: usize, employees: u64) -> Done {
+    let all = (records * (records + 1) / 2) as u64;
+    if employees == all { Ok(()) } else { Err(format!("{employees} employees, not {all}").into()) }
+}
+
+/// The binary against a program that is as short as it can be, from start to exit.
+fn processes(org: &Org) -> Done {
+    let soql = soql(LONG_QUERY);
+    let mut ours = client(org, env!("CARGO_BIN_EXE_sf-login"));
+    ours.args(["query", &soql]);
+    let mut floor = client(org, env::current_exe()?);
+    floor.args(["print", &soql]);
+    if output(&mut ours)? != output(&mut floor)? {
+        return Err("they print different records".into());
+    }
+    for command in [&mut ours, &mut floor] {
+        command.stdout(Stdio::null());
+    }
+    compare(40, children_time, || succeeds(&mut ours), || succeeds(&mut floor))
+}
+
+fn succeeds(command: &mut Command) -> Done {
+    if command.status()?.success() { Ok(()) } else { Err(format!("{command:?} failed").into()) }
 }
 
 /// The most memory that this process has had, after one query.
-fn memory(url: &str, side: &str, pages: usize) -> Done {
-    let soql = soql(pages);
-    if side == "ours" {
-        let mut employees = 0;
-        for account in ours(url).session()?.query::<Account>(&soql) {
-            employees += black_box(account?).employees;
-        }
-        is_sum(pages, employees)?;
-    } else {
-        let agent = floor::agent()?;
-        let token = floor::log_in(&agent, url)?;
-        is_sum(pages, floor::query(&agent, &token, &soql)?)?;
+fn memory(side: &str, records: usize) -> Done {
+    let employees = |account: &Account| account.employees;
+    match side {
+        "ours" => ours_adds_up(&Session::from_env()?, records, employees)?,
+        _ => floor_adds_up(&floor::Session::log_in()?, records, employees)?,
     }
-    let peak = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = peak.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("unknown");
-    println!("{}", peak.trim());
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    println!("{}", peak.unwrap_or("unknown").trim());
     Ok(())
-}
-
-fn ours(url: &str) -> Login {
-    App::new(CLIENT_ID, CLIENT_SECRET)
-        .password(USERNAME, PASSWORD)
-        .security_token(SECURITY_TOKEN)
-        .login_url(url)
 }
 
 /// What somebody would write who does without this crate, and forgets nothing.
 mod floor {
-    use super::{
-        Account, Agent, CLIENT_ID, CLIENT_SECRET, Deserialize, DeserializeOwned, Done, Duration, PASSWORD,
-        PemItem, RootCerts, SECURITY_TOKEN, TlsConfig, USERNAME, black_box, env, fs, parse_pem, str, ureq,
-    };
+    use std::{env, fs, io, str, time::Duration};
+
+    use serde::Deserialize;
+    use serde_json::value::RawValue;
+    use sf_login::ureq::{self, Agent, tls};
+
+    use super::{BufWriter, Done, Write};
 
     #[derive(Deserialize)]
-    pub struct Token {
-        pub access_token: String,
+    struct Token {
+        access_token: String,
         instance_url: String,
     }
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Page<T> {
-        next_records_url: Option<String>,
-        records: Vec<T>,
+    pub struct Page<T> {
+        pub next_records_url: Option<String>,
+        pub records: Vec<T>,
     }
 
-    pub fn agent() -> Done<Agent> {
+    pub struct Session {
+        agent: Agent,
+        token: Token,
+    }
+
+    impl Session {
+        pub fn log_in() -> Done<Session> {
+            let agent = agent()?;
+            let form = [
+                ("grant_type", "password"),
+                ("client_id", &env::var("SF_CLIENT_ID")?),
+                ("client_secret", &env::var("SF_CLIENT_SECRET")?),
+                ("username", &env::var("SF_USERNAME")?),
+                ("password", &(env::var("SF_PASSWORD")? + &env::var("SF_SECURITY_TOKEN")?)),
+            ];
+            let url = env::var("SF_LOGIN_URL")? + "/services/oauth2/token";
+            let reply = agent.post(url).header("Accept", "application/json").send_form(form)?;
+            let token = parse(&body(reply, 1024 * 1024)?)?;
+            Ok(Session { agent, token })
+        }
+
+        pub fn get(&self, path: &str) -> Done<Vec<u8>> {
+            let request = self
+                .agent
+                .get(format!("{}{path}", self.token.instance_url))
+                .header("Accept", "application/json")
+                .header("Authorization", format!("Bearer {}", self.token.access_token));
+            body(request.call()?, 128 * 1024 * 1024)
+        }
+
+        /// Hands each page to `read`, which says where the next one is.
+        pub fn query(&self, soql: &str, mut read: impl FnMut(&[u8]) -> Done<Option<String>>) -> Done {
+            let mut next = Some(format!("/services/data/v66.0/query?q={}", soql.replace(' ', "+")));
+            while let Some(path) = next {
+                next = read(&self.get(&path)?)?;
+            }
+            Ok(())
+        }
+    }
+
+    /// What `sf-login query` does.
+    pub fn print(soql: &str) -> Done {
+        let mut out = BufWriter::new(io::stdout().lock());
+        Session::log_in()?.query(soql, |page| {
+            let page: Page<&RawValue> = parse(page)?;
+            for record in page.records {
+                out.write_all(record.get().as_bytes())?;
+                out.write_all(b"\n")?;
+            }
+            Ok(page.next_records_url)
+        })?;
+        Ok(out.flush()?)
+    }
+
+    fn agent() -> Done<Agent> {
         let pem = fs::read(env::var("SSL_CERT_FILE")?)?;
-        let roots = parse_pem(&pem).filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        let roots = tls::parse_pem(&pem).filter_map(|item| match item {
+            Ok(tls::PemItem::Certificate(certificate)) => Some(certificate),
             _ => None,
         });
-        let tls = TlsConfig::builder().root_certs(RootCerts::from(roots)).build();
+        let tls = tls::TlsConfig::builder().root_certs(tls::RootCerts::from(roots)).build();
         Ok(Agent::config_builder()
             .tls_config(tls)
             .https_only(true)
@@ -224,47 +287,17 @@ mod floor {
             .new_agent())
     }
 
-    pub fn log_in(agent: &Agent, url: &str) -> Done<Token> {
-        let password = format!("{PASSWORD}{SECURITY_TOKEN}");
-        let form = [
-            ("grant_type", "password"),
-            ("client_id", CLIENT_ID),
-            ("client_secret", CLIENT_SECRET),
-            ("username", USERNAME),
-            ("password", &password),
-        ];
-        let request = agent.post(format!("{url}/services/oauth2/token")).header("Accept", "application/json");
-        read(request.send_form(form)?, 1024 * 1024)
-    }
-
-    pub fn get<T: DeserializeOwned>(agent: &Agent, token: &Token, path: &str) -> Done<T> {
-        let request = agent
-            .get(format!("{}{path}", token.instance_url))
-            .header("Accept", "application/json")
-            .header("Authorization", format!("Bearer {}", token.access_token));
-        read(request.call()?, 128 * 1024 * 1024)
-    }
-
-    pub fn query(agent: &Agent, token: &Token, soql: &str) -> Done<u64> {
-        let mut employees = 0;
-        let mut next = Some(format!("/services/data/v66.0/query?q={}", soql.replace(' ', "+")));
-        while let Some(path) = next {
-            let page: Page<Account> = get(agent, token, &path)?;
-            for account in page.records {
-                employees += black_box(account).employees;
-            }
-            next = page.next_records_url;
+    fn body(mut reply: ureq::http::Response<ureq::Body>, limit: u64) -> Done<Vec<u8>> {
+        let body = reply.body_mut().with_config().limit(limit).read_to_vec()?;
+        if !reply.status().is_success() {
+            return Err(format!("{}: {}", reply.status(), String::from_utf8_lossy(&body)).into());
         }
-        Ok(employees)
+        Ok(body)
     }
 
-    fn read<T: DeserializeOwned>(mut response: ureq::http::Response<ureq::Body>, limit: u64) -> Done<T> {
-        let body = response.body_mut().with_config().limit(limit).read_to_vec()?;
-        if !response.status().is_success() {
-            return Err(format!("{}: {}", response.status(), String::from_utf8_lossy(&body)).into());
-        }
+    pub fn parse<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Done<T> {
         // Checked for UTF-8 once, which is quicker than string by string.
-        Ok(serde_json::from_str(str::from_utf8(&body)?)?)
+        Ok(serde_json::from_str(str::from_utf8(body)?)?)
     }
 }
 
@@ -285,101 +318,95 @@ struct Account {
     employees: u64,
 }
 
-fn soql(pages: usize) -> String {
+fn soql(records: usize) -> String {
     let fields = "Id, Name, Industry, AnnualRevenue, NumberOfEmployees, LastModifiedDate";
-    format!("SELECT {fields} FROM Account LIMIT {}", pages * PAGE)
+    format!("SELECT {fields} FROM Account LIMIT {records}")
 }
 
-/// No record is lost on either side.
-fn is_sum(pages: usize, employees: u64) -> Done {
-    let records = (pages * PAGE) as u64;
-    let all = records * (records + 1) / 2;
-    if employees == all { Ok(()) } else { Err(format!("{employees} employees, not {all}").into()) }
-}
-
-/// The pages of each query, compressed, so that serving them costs next to nothing.
-fn pages() -> Vec<(usize, Vec<Vec<u8>>)> {
-    let page = |pages: usize, number: usize| {
-        let record = |n: usize| {
-            json!({
-                "attributes": { "type": "Account", "url": format!("/services/data/v66.0/sobjects/Account/0015g00000{n:05}AAA") },
-                "Id": format!("0015g00000{n:05}AAA"),
-                "Name": format!("Account {n:05} of a company with a name"),
-                "Industry": if n % 3 == 0 { Value::Null } else { "Technology".into() },
-                "AnnualRevenue": 1_000.5 * f64::from(u32::try_from(n).unwrap_or_default()),
-                "NumberOfEmployees": n,
-                "LastModifiedDate": "2026-11-23T18:58:00.000+0000",
-            })
-        };
-        let records: Vec<Value> = (number * PAGE + 1..=(number + 1) * PAGE).map(record).collect();
-        let mut page = json!({ "totalSize": pages * PAGE, "done": number + 1 == pages, "records": records });
-        if number + 1 < pages {
-            page["nextRecordsUrl"] = format!("/services/data/v66.0/query/{pages}-{}", number + 1).into();
+/// The pages of a query under the names by which they are asked for: `LIMIT-1` for the second.
+/// Compressed, so that serving them costs next to nothing.
+fn pages(records: usize) -> Vec<(String, Vec<u8>)> {
+    let account = |n: usize| {
+        let id = format!("0015g00000{n:06}AA");
+        json!({
+            "attributes": { "type": "Account", "url": format!("/services/data/v66.0/sobjects/Account/{id}") },
+            "Id": id,
+            "Name": format!("Account {n:06} of a company with a name"),
+            "Industry": if n % 3 == 0 { Value::Null } else { "Technology".into() },
+            "AnnualRevenue": 1_000.5 * f64::from(u32::try_from(n).unwrap_or_default()),
+            "NumberOfEmployees": n,
+            "LastModifiedDate": "2026-11-23T18:58:00.000+0000",
+        })
+    };
+    let page = |number: usize| {
+        let accounts: Vec<Value> = (number * PAGE + 1..=(number + 1) * PAGE).map(account).collect();
+        let mut page = json!({ "totalSize": records, "done": true, "records": accounts });
+        if (number + 1) * PAGE < records {
+            page["done"] = false.into();
+            page["nextRecordsUrl"] = format!("/services/data/v66.0/query/{records}-{}", number + 1).into();
         }
-        gzip(page.to_string().as_bytes())
+        (format!("{records}-{number}"), gzip(page.to_string().as_bytes()))
     };
-    PAGES.map(|pages| (pages, (0..pages).map(|number| page(pages, number)).collect())).into()
+    (0..records / PAGE).map(page).collect()
 }
 
-fn page(pages: &[(usize, Vec<Vec<u8>>)], request: &Request) -> Answer {
-    let cursor = request.path.rsplit('/').next().and_then(|id| id.split_once('-'));
-    let (pages_wanted, number) = if let Some((pages, number)) = cursor {
-        (pages.parse().unwrap_or(0), number.parse().unwrap_or(0))
-    } else {
-        let soql = request.param("q").unwrap_or_default();
-        let limit = soql.rsplit(' ').next().and_then(|limit| limit.parse::<usize>().ok());
-        (limit.unwrap_or(0) / PAGE, 0)
+fn page(pages: &[(String, Vec<u8>)], request: &Request) -> Answer {
+    let wanted = match request.path.strip_prefix("/services/data/v66.0/query/") {
+        Some(cursor) => cursor.to_owned(),
+        None => {
+            format!("{}-0", request.param("q").unwrap_or_default().rsplit(' ').next().unwrap_or_default())
+        }
     };
-    let query = pages.iter().find(|(pages, _)| *pages == pages_wanted);
-    match query.and_then(|(_, bodies)| bodies.get(number)) {
-        Some(body) => Answer::json(200, "").header("Content-Encoding", "gzip").body(body.clone()),
+    match pages.iter().find(|(name, _)| *name == wanted) {
+        Some((_, body)) => Answer::json(200, "").header("Content-Encoding", "gzip").body(body.clone()),
         None => Answer::api_error(400, "MALFORMED_QUERY", "no such query"),
     }
 }
 
-/// Has both sides take turns, and prints how many turns there were, the median of what each took,
-/// and the ratios.
-fn compare(rounds: usize, mut ours: impl FnMut() -> Done, mut floor: impl FnMut() -> Done) -> Done {
-    let warm_up = rounds / 10;
-    let (mut wall, mut cpu) = ([vec![], vec![], vec![]], vec![]);
-    for round in 0..warm_up + rounds {
-        let (our, their) = if round % 2 == 0 {
-            let our = time(&mut ours)?;
-            (our, time(&mut floor)?)
-        } else {
-            let their = time(&mut floor)?;
-            (time(&mut ours)?, their)
-        };
-        if round >= warm_up {
-            wall[0].push(our.0.as_secs_f64() * 1e3);
-            wall[1].push(their.0.as_secs_f64() * 1e3);
-            wall[2].push(our.0.div_duration_f64(their.0));
-            cpu.extend(our.1.zip(their.1).map(|(our, their)| our.div_duration_f64(their)));
+/// Has both sides take turns, and prints the median of what each took, the median of each pair's
+/// ratio with the half of them that lies around it, and the ratio of all processor time.
+fn compare<A, B>(
+    rounds: usize,
+    processor: fn() -> Option<f64>,
+    mut ours: impl FnMut() -> Done<A>,
+    mut floor: impl FnMut() -> Done<B>,
+) -> Done {
+    let mut ours = || ours().map(|done| drop(black_box(done)));
+    let mut floor = || floor().map(|done| drop(black_box(done)));
+    let sides: [&mut dyn FnMut() -> Done; 2] = [&mut ours, &mut floor];
+    let (mut wall, mut spent) = ([vec![], vec![]], [0.0, 0.0]);
+    for round in 0..rounds {
+        for side in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
+            let (begin, processor_begin) = (Instant::now(), processor());
+            sides[side]()?;
+            wall[side].push(begin.elapsed().as_secs_f64() * 1e3);
+            spent[side] += processor().zip(processor_begin).map_or(0.0, |(end, begin)| end - begin);
         }
     }
-    for times in &mut wall {
-        times.sort_by(f64::total_cmp);
-    }
-    cpu.sort_by(f64::total_cmp);
-    let [our, their, ratios] = &wall;
-    print!("{} {:7.2} ms{:7.2} ms", 2 * (warm_up + rounds), our[rounds / 2], their[rounds / 2]);
-    print!("   {:.3} ({:.2} to {:.2})", ratios[rounds / 2], ratios[0], ratios[rounds - 1]);
-    match cpu.get(rounds / 2) {
-        Some(ratio) => println!("; {ratio:.3}"),
-        None => println!("; unknown"),
-    }
+    let ratios = wall[0].iter().zip(&wall[1]).map(|(ours, floor)| ours / floor).collect();
+    let [ours, floor, ratios] = [wall[0].clone(), wall[1].clone(), ratios].map(|mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        [1, 2, 3].map(|quarters| values[values.len() * quarters / 4])
+    });
+    print!(
+        "{:7.2} ms{:7.2} ms   {:.3} ({:.2} to {:.2}); ",
+        ours[1], floor[1], ratios[1], ratios[0], ratios[2]
+    );
+    // Not a number where there is no /proc.
+    println!("{:.3}", spent[0] / spent[1]);
     Ok(())
 }
 
-/// How long it took, and how much of it this thread was on a processor.
-fn time(work: &mut impl FnMut() -> Done) -> Done<(Duration, Option<Duration>)> {
-    let (begin, cpu) = (Instant::now(), on_processor());
-    work()?;
-    let elapsed = begin.elapsed();
-    Ok((elapsed, on_processor().zip(cpu).map(|(end, begin)| end.saturating_sub(begin))))
+/// How long this thread was on a processor.
+fn thread_time() -> Option<f64> {
+    fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
 }
 
-fn on_processor() -> Option<Duration> {
-    let nanos = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(Duration::from_nanos(nanos.split(' ').next()?.parse().ok()?))
+/// How long all processes were on a processor that this one has started and that have ended.
+fn children_time() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The name, in parentheses, may have spaces; after it, these are the 14th and 15th.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let [user, system] = [13, 14].map(|n| fields.split_whitespace().nth(n)?.parse::<f64>().ok());
+    Some(user? + system?)
 }
