@@ -1,16 +1,14 @@
 //! Settings from the environment: those of a login, a kept token, certificates.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, SECURITY_TOKEN, USERNAME};
 use sf_login::ENV_VARS;
 
 use crate::support::{
-    LIMITS, OLD, Run, TOKEN_PATH, expired, failed, kept_env, only_request, paths, run, sf_login, with,
+    LIMITS, OLD, TOKEN_PATH, expired, failed, kept_env, only_request, paths, run, sf_login, with,
 };
 
 const NOTHING_SET: &str = "SF_CLIENT_ID, SF_USERNAME, SF_PASSWORD are not set: write the app's consumer key; the \
@@ -194,7 +192,12 @@ fn socks_proxy_is_refused_without_the_feature() {
 #[test]
 #[cfg(unix)]
 fn variable_that_is_not_utf8_is_named() {
+    use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt as _;
+    use std::process::Command;
+
+    use crate::support::Run;
+
     let org = Org::start();
     let names = [
         "SF_CLIENT_ID",
