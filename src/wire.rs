@@ -614,8 +614,8 @@ impl Client {
             within || entry == "*" || entry == url.authority || url.host == format!("[{entry}]")
         });
         // A caller's proxy may spare hosts of its own.
-        let uri = url.origin.parse::<http::Uri>().ok()?;
-        self.agent.config().proxy().filter(|proxy| !spared && !url.loopback && !proxy.is_no_proxy(&uri))
+        let origin = url.origin.parse::<http::Uri>().ok()?;
+        self.agent.config().proxy().filter(|proxy| !spared && !url.loopback && !proxy.is_no_proxy(&origin))
     }
 
     /// Sends `request`, as often as the table of repeats allows, and gives the last reply.

@@ -283,10 +283,10 @@ fn any_login_url_is_refused_or_leads_where_it_says() {
     };
     for_any(&prop_oneof![text(), url(), url().prop_map(|url| format!(" {url}/ "))], |written| {
         let Some(url) = asked(&written) else { return };
-        let uri: http::Uri = url.parse().unwrap();
-        let host = uri.host().expect("a URL that was asked has a host");
+        let parsed: http::Uri = url.parse().unwrap();
+        let host = parsed.host().expect("a URL that was asked has a host");
         let local = host == "localhost" || host == "[::1]" || host.starts_with("127.");
-        assert!(uri.scheme_str() == Some("https") || local, "{written:?} led to {url}");
+        assert!(parsed.scheme_str() == Some("https") || local, "{written:?} led to {url}");
         let lower = written.trim().to_lowercase();
         let authority = lower.strip_prefix("https://").or(lower.strip_prefix("http://")).unwrap_or(&lower);
         let rest = authority.strip_prefix(host).unwrap_or_else(|| panic!("{written:?} led to {host}"));
