@@ -735,12 +735,14 @@ impl Exchange<'_> {
         fields.extend(grant);
         let body = form(&fields);
         let reply = self.send(Request::form(&self.site, self.path(TOKEN_PATH), &body, kind))?;
-        match serde_json::from_slice(&reply.body) {
-            Ok(Value::Object(fields)) if reply.is_success() => Token::read(fields).map_err(|(name, bad)| {
-                // What to write instead is for people, and nobody wrote this.
-                let problem = format!("{name} {}", bad.problem);
-                self.context().unexpected(reply.status, Odd::BadToken, problem)
-            }),
+        match reply.json() {
+            Some(Value::Object(fields)) if reply.is_success() => {
+                Token::read(fields).map_err(|(name, bad)| {
+                    // What to write instead is for people, and nobody wrote this.
+                    let problem = format!("{name} {}", bad.problem);
+                    self.context().unexpected(reply.status, Odd::BadToken, problem)
+                })
+            }
             _ => Err(self.context().instead_of_json(&reply)),
         }
     }
@@ -764,9 +766,9 @@ impl Exchange<'_> {
             let rest = location.strip_prefix(redirect_uri)?;
             rest.strip_prefix(if redirect_uri.contains('?') { '&' } else { '?' })
         });
-        let fields = match (query, serde_json::from_slice(&reply.body)) {
+        let fields = match (query, reply.json()) {
             (Some(query), _) => fields_of(query),
-            (None, Ok(Value::Object(fields))) if reply.status < 500 => fields,
+            (None, Some(Value::Object(fields))) if reply.status < 500 => fields,
             _ => return Err(self.context().instead_of_json(&reply)),
         };
         let text = |name| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -843,20 +845,19 @@ struct Refusal {
 impl Refusal {
     /// Finds a refusal in a reply's body, where it stands as JSON or as form text.
     fn read(reply: &Reply) -> Option<Refusal> {
-        match serde_json::from_slice(&reply.body) {
-            Ok(Value::Object(fields)) if reply.is_success() && fields.contains_key("access_token") => None,
-            // No code of OAuth's holds a space. A server that is down, or a proxy before it, says
-            // `{"error":"Service Unavailable"}`, which is nobody's word about the credentials.
-            Ok(Value::Object(fields)) if matches!(reply.status, 429 | 500..) => {
-                Refusal::of(&fields).filter(|refusal| !refusal.error.contains(' '))
-            }
-            Ok(Value::Object(fields)) => Refusal::of(&fields),
-            Ok(_) => None,
-            Err(_) => {
-                let text = str::from_utf8(&reply.body).ok()?.trim();
-                Refusal::of(&fields_of(text)).filter(|_| text.starts_with("error"))
-            }
+        let fields = match reply.json() {
+            Some(Value::Object(fields)) => fields,
+            Some(_) => return None,
+            None => fields_of(reply.text().ok().map(str::trim).filter(|text| text.starts_with("error"))?),
+        };
+        if reply.is_success() && fields.contains_key("access_token") {
+            return None;
         }
+        // No code of OAuth's holds a space. A server that is down, or a proxy before it, says
+        // `{"error":"Service Unavailable"}`, which is nobody's word about the credentials.
+        let is_outage =
+            |refusal: &Refusal| matches!(reply.status, 429 | 500..) && refusal.error.contains(' ');
+        Refusal::of(&fields).filter(|refusal| !is_outage(refusal))
     }
 
     fn of(fields: &Map<String, Value>) -> Option<Refusal> {
@@ -1618,15 +1619,15 @@ fn api_errors(reply: &Reply) -> Vec<ApiError> {
             fields: fields.take(MOST).map(text).collect(),
         })
     };
-    match serde_json::from_slice(&reply.body) {
-        Ok(Value::Array(urls)) if reply.status == 300 => {
+    match reply.json() {
+        Some(Value::Array(urls)) if reply.status == 300 => {
             let urls: Vec<String> = urls.iter().take(MOST).map(text).collect();
             let message = format!("the external id matches several records: {}", urls.join(", "));
             vec![ApiError { error_code: String::new(), message, fields: Vec::new() }]
         }
-        Ok(Value::Array(errors)) => errors.iter().take(MOST).filter_map(error).collect(),
-        Ok(value) => error(&value).into_iter().collect(),
-        Err(_) => Vec::new(),
+        Some(Value::Array(errors)) => errors.iter().take(MOST).filter_map(error).collect(),
+        Some(value) => error(&value).into_iter().collect(),
+        None => Vec::new(),
     }
 }
 
@@ -2200,7 +2201,7 @@ impl Context<'_> {
             (Odd::Html, problem)
         } else {
             said = String::from_utf8_lossy(&reply.body).into_owned();
-            let (odd, what) = if serde_json::from_slice::<Value>(&reply.body).is_ok() {
+            let (odd, what) = if reply.json().is_some() {
                 (Odd::Json, "JSON of another shape than documented")
             } else {
                 (Odd::Text, "text that is not JSON")

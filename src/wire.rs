@@ -12,6 +12,7 @@ use std::{env, fmt, fs, iter, str, thread};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use ureq::http::{self, HeaderName, HeaderValue, Method, Response, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
@@ -369,6 +370,11 @@ impl Reply {
         self.body.iter().all(u8::is_ascii_whitespace)
     }
 
+    /// The body as JSON, of whatever shape; `None` where it is none.
+    pub(crate) fn json(&self) -> Option<Value> {
+        serde_json::from_str(self.text().ok()?).ok()
+    }
+
     pub(crate) fn text(&self) -> Result<&str, Misfit> {
         str::from_utf8(&self.body).map_err(|_| Misfit::NotUtf8)
     }
@@ -604,6 +610,7 @@ impl Client {
 
     /// The proxy that requests to `url` go through.
     fn proxy(&self, url: &Url) -> Option<&ureq::Proxy> {
+        let proxy = self.agent.config().proxy().filter(|_| !url.loopback)?;
         let spared = self.no_proxy.iter().any(|entry| {
             // In an IPv6 address without brackets, :443 is no port.
             let named = entry.strip_suffix(":443").filter(|host| host.ends_with(']') || !host.contains(':'));
@@ -615,7 +622,7 @@ impl Client {
         });
         // A caller's proxy may spare hosts of its own.
         let origin = url.origin.parse::<http::Uri>().ok()?;
-        self.agent.config().proxy().filter(|proxy| !spared && !url.loopback && !proxy.is_no_proxy(&origin))
+        (!spared && !proxy.is_no_proxy(&origin)).then_some(proxy)
     }
 
     /// Sends `request`, as often as the table of repeats allows, and gives the last reply.
