@@ -21,8 +21,8 @@
 //! }
 //! ```
 //!
-//! The [README](https://crates.io/crates/sf-login) says what you need in the org, and has recipes for the
-//! shell, for CI and for a `build.rs`; [`Login::from_env`] lists the variables.
+//! The [README](https://crates.io/crates/sf-login) says what you need in the org, has recipes for the shell,
+//! for CI and for a `build.rs`, and lists the programs in `examples/`; [`Login::from_env`] lists the variables.
 //!
 //! # Concepts
 //!
