@@ -142,7 +142,7 @@ const HINTS: &[Hint] = &[
     (|c| c.wrong_secret() && c.login().is_some_and(|login| login.app.client_secret.is_none()),
      "no consumer secret ({SF_CLIENT_SECRET}) was sent: add it, unless the app's \"Require Secret for Web Server Flow\" is switched off"),
     (|c| c.unknown_key() || c.wrong_secret(),
-     "an External Client App has both in External Client App Manager > the app > Settings > OAuth Settings > Consumer Key and Secret"),
+     "an External Client App has key and secret in External Client App Manager > the app > Settings > OAuth Settings > Consumer Key and Secret"),
     (|c| c.unknown_key() || c.no_cause(),
      "an app made or changed less than about 10 minutes ago may not work yet: wait, and try once more"),
     (|c| c.refused("unsupported_grant_type") && c.is_password(),

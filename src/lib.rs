@@ -663,7 +663,17 @@ impl Env {
         match names.len() {
             0 => Ok(()),
             1 => Err(setting(names[0], format!("is not set: write {}", whats[0]))),
-            _ => Err(setting(&names.join(", "), format!("are not set: write {}", whats.join("; ")))),
+            _ => {
+                let other_flow = if names.contains(&"SF_USERNAME") {
+                    "; SF_FLOW=client_credentials needs no user"
+                } else {
+                    ""
+                };
+                Err(setting(
+                    &names.join(", "),
+                    format!("are not set: write {}{other_flow}", whats.join("; ")),
+                ))
+            }
         }
     }
 }

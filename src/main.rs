@@ -36,14 +36,14 @@ SF_PASSWORD. Secrets are never taken from the command line.
 examples, to type or to paste into bash or zsh; the secrets are typed at the end
   username-password flow (being retired by Salesforce)
     export SF_CLIENT_ID=3MVG9... SF_USERNAME=ada@example.com
-    read -rs SF_CLIENT_SECRET && read -rs SF_PASSWORD &&
+    IFS= read -rs SF_CLIENT_SECRET && IFS= read -rs SF_PASSWORD &&
     export SF_CLIENT_SECRET SF_PASSWORD &&
     sf-login
   client credentials flow
     export SF_FLOW=client_credentials
     export SF_LOGIN_URL=https://ACME.my.salesforce.com
     export SF_CLIENT_ID=3MVG9...
-    read -rs SF_CLIENT_SECRET && export SF_CLIENT_SECRET &&
+    IFS= read -rs SF_CLIENT_SECRET && export SF_CLIENT_SECRET &&
     out=$(sf-login --format env) && eval \"$out\"
   Experience Cloud users
     export SF_FLOW=code_credentials
@@ -51,7 +51,7 @@ examples, to type or to paste into bash or zsh; the secrets are typed at the end
     export SF_CLIENT_ID=3MVG9...
     export SF_REDIRECT_URI=https://app.example.com/callback
     export SF_USERNAME=grace@example.com
-    read -rs SF_CLIENT_SECRET && export SF_CLIENT_SECRET &&
+    IFS= read -rs SF_CLIENT_SECRET && export SF_CLIENT_SECRET &&
     sf-login --password-stdin < password.txt
   with a token, or after any of these
     sf-login query 'SELECT Id, Name FROM Account' | jq -r .Name

@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 const NOTHING_SET: &str = "SF_CLIENT_ID, SF_USERNAME, SF_PASSWORD are not set: write the app's consumer key; the \
-                           username, e.g. ada@example.com; the user's password";
+                           username, e.g. ada@example.com; the user's password; SF_FLOW=client_credentials needs no user";
 
 const LINE_END: &str = "holds a line end or a NUL: write the value alone, on one line";
 
