@@ -159,7 +159,7 @@ const HINTS: &[Hint] = &[
     // Refused requests.
     (|c| c.api("not valid for use with the rest api|api_disabled_for_org|api_currently_disabled"),
      "the user needs the permission \"API Enabled\", the app the scope \"Manage user data via APIs (api)\", and the org an edition with the API"),
-    (|c| c.api("invalid_session_id") && !c.says("the rest api") && !c.can_log_in() || c.got(&[Odd::Text]) && c.says("bad_oauth_token"),
+    (|c| c.has_expired() && !c.can_log_in() || c.got(&[Odd::Text]) && c.says("bad_oauth_token"),
      "the token may have expired or be another org's: get a new one ({`sf-login --format env`}), or let the session log in ({SF_CLIENT_ID and so on})"),
     (|c| c.api("invalid_session_id") && (c.can_log_in() || !c.says("session expired or invalid")),
      "a policy may refuse even a new login's token: see the app's IP Relaxation, API Access Control, Session Settings (IP lock, High Assurance)"),
@@ -317,7 +317,9 @@ pub(crate) fn hints(case: &Case<'_>) -> Vec<String> {
     }
     let mut hints: Vec<String> = says.into_iter().map(|say| fill(say, case.names_variables())).collect();
     if let Tried::Request { shared, .. } = case.tried {
-        if let (Renewal::Unusable(why), Symptom::Api(401)) = (&shared.renewal, case.symptom) {
+        // No other refusal would have led to a new login.
+        let is_expired = case.status() == 401 && case.has_expired();
+        if let (Renewal::Unusable(why), true) = (&shared.renewal, is_expired) {
             hints.insert(0, format!("no new login was possible: {why}"));
         }
     }
@@ -431,6 +433,11 @@ impl Case<'_> {
             Tried::Login(login) => Some(login),
             Tried::Request { .. } => None,
         }
+    }
+
+    /// Whether the API's refusal is, or may be, that of an expired session.
+    fn has_expired(&self) -> bool {
+        self.api("invalid_session_id") && !self.says("the rest api")
     }
 
     /// Whether a failed request's session could log in again.

@@ -279,13 +279,49 @@ fn without_a_token_in_the_environment_the_session_logs_in() {
 fn why_an_expired_token_cannot_be_replaced_is_told() {
     let org = Org::start();
     org.always("/services/data/", expired());
-    for (name, value) in [("SF_FLOW", "pasword"), ("SF_LOGIN_URL", "http://acme.my.salesforce.com")] {
+    let wrong = [
+        ("SF_FLOW", "pasword", "is not a flow: write password, client_credentials or code_credentials"),
+        (
+            "SF_LOGIN_URL",
+            "http://acme.my.salesforce.com",
+            "is http, which would send secrets in clear: write https",
+        ),
+        ("SF_USERNAME", "", "is not set: write the username, e.g. ada@example.com"),
+    ];
+    for (name, value, problem) in wrong {
         let env = [kept_env(&org, OLD), with(&org.env(), name, value)].concat();
         let run = sf_login(&env, &["get", "limits"]);
-        assert!(matches!(run.code, Some(2 | 4)), "{:?}: {}", run.code, run.stderr);
-        assert!(run.stderr.contains(name), "{name} is not named: {}", run.stderr);
+        let said = format!(
+            "sf-login: request refused: Session expired or invalid (INVALID_SESSION_ID) (HTTP 401)\n\
+             tried: GET {LIMITS}, host {}\n\
+             hint: no new login was possible: {name} {problem}\n\
+             hint: the token may have expired or be another org's: get a new one (`sf-login --format env`), \
+             or let the session log in (SF_CLIENT_ID and so on)\n",
+            org.addr()
+        );
+        assert_eq!((run.code, &*run.stdout, run.stderr), (Some(4), "", said));
     }
     assert_eq!(org.logins(), 0);
+}
+
+#[test]
+fn no_login_is_missed_where_none_would_be_the_cure() {
+    let org = Org::start();
+    let refusals = [
+        ("INVALID_SESSION_ID", "This session is not valid for use with the REST API"),
+        ("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "The users password has expired"),
+        ("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE"),
+    ];
+    for command in [&["get", "limits"][..], &["revoke"]] {
+        for (code, message) in refusals {
+            org.always("/services/", Answer::api_error(401, code, message));
+            let run = sf_login(&kept_env(&org, OLD), command);
+            assert_eq!(run.code, Some(4), "{command:?}: {code}");
+            let hints: Vec<&str> = run.stderr.lines().skip(2).collect();
+            assert!(!hints.is_empty(), "{command:?}: {code}: {}", run.stderr);
+            assert!(!run.stderr.contains("no new login was possible"), "{command:?}: {}", run.stderr);
+        }
+    }
 }
 
 #[test]
