@@ -276,7 +276,7 @@ fn password() -> anyhow::Result<String> {
     let mut input = io::stdin().lock().take(LONGEST as u64 + 1);
     input.read_until(b'\n', &mut line).context("standard input cannot be read")?;
     let line = line.strip_suffix(b"\n").unwrap_or(&line);
-    // Cut off, it would be a wrong one, and wrong ones lock the user out.
+    // Truncated, it would be a wrong one, and wrong ones lock the user out.
     if line.len() > LONGEST {
         return usage("--password-stdin got more than a password");
     }

@@ -263,7 +263,7 @@ fn each_kind_of_failure_has_its_exit_code() {
     let cases = [
         ("a login answered by a page", TOKEN_PATH, Answer::html(200, "Login"), &[][..], 1, 1),
         ("a login answered by nothing", TOKEN_PATH, Answer::new(200), &[], 1, 1),
-        ("a login cut off", TOKEN_PATH, Answer::json(200, "{}").cut_after(1), &[], 1, 1),
+        ("a login whose reply is truncated", TOKEN_PATH, Answer::json(200, "{}").cut_after(1), &[], 1, 1),
         ("a login redirected", TOKEN_PATH, Answer::redirect(302, "https://x.example/"), &[], 1, 1),
         ("503 to the end", TOKEN_PATH, soon(Answer::html(503, "Maintenance")), &[], 1, 3),
         ("\"retry your request\" to the end", TOKEN_PATH, busy, &[], 1, 3),
@@ -460,7 +460,7 @@ fn a_query_that_fails_later_has_printed_what_came_before() {
             "sf-login: request refused: invalid query locator (INVALID_QUERY_LOCATOR) (HTTP 400)",
         ),
         (
-            "a page that breaks off",
+            "a page that is truncated",
             Answer::json(200, "{\"records\":[]}").cut_after(5).header("Retry-After", "0"),
             1,
             "sf-login: unexpected reply: truncated or corrupted (HTTP 200)",

@@ -256,7 +256,7 @@ fn bulk_query_says_why_there_is_no_result() {
     let cases = [
         ("aborted", job(state("Aborted")), "", format!("{JOB} is Aborted: no reason given")),
         (
-            "cut off",
+            "truncated",
             results(csv().header("Sforce-Locator", "null").cut_after(10)),
             "\"Id\"\n\"1\"\n\"",
             "the results were not copied to their end".to_owned(),

@@ -100,7 +100,7 @@ impl Request {
         loop {
             let line_start = raw_head.len();
             if from.read_until(b'\n', &mut raw_head)? == 0 {
-                return if line_start == 0 { Ok(None) } else { Err(bad("head cut off")) };
+                return if line_start == 0 { Ok(None) } else { Err(bad("truncated head")) };
             }
             if matches!(&raw_head[line_start..], b"\r\n" | b"\n") {
                 break;
@@ -160,7 +160,7 @@ impl Request {
         }
         let wanted = self.body.len() + length;
         from.take(length as u64).read_to_end(&mut self.body)?;
-        if self.body.len() == wanted { Ok(()) } else { Err(bad("body cut off")) }
+        if self.body.len() == wanted { Ok(()) } else { Err(bad("truncated body")) }
     }
 
     /// Why no resource will look at this request, if so.

@@ -296,7 +296,7 @@ impl Org {
 
     /// From now on one request in `one_in` fails, in a way that does not stop a patient client:
     /// 503 with HTML, an empty 502, 429 with `Retry-After: 0`, a connection closed instead of an
-    /// answer, something that is not HTTP, a reply cut off under a content length, under chunks,
+    /// answer, something that is not HTTP, a reply truncated under a content length, under chunks,
     /// or within its compressed data. No write that fails has had an effect.
     ///
     /// Logins meet 503, 429 and `retry your request`, of which a code exchange is spared the 503.
