@@ -429,7 +429,7 @@ impl Login {
         self
     }
 
-    /// Logs in and gives what the token endpoint answered: the one POST.
+    /// Logs in and gives what the token endpoint answered: by one POST, in the flow with a code by two.
     ///
     /// ```
     /// # let org = fake_org::Org::start();
@@ -1057,7 +1057,7 @@ impl<'de> Deserialize<'de> for Token {
 /// **An expired session** is replaced by one new login, and the request is sent again; threads that meet it
 /// together share that login. Refused credentials, and a new token that is rejected within a minute, are
 /// remembered and not tried again, so that a loop of requests cannot lock the user out. A new login that
-/// failed for another reason, an outage say, is tried again by the next request.
+/// failed for another reason, an outage say, is tried again by the first request after a second.
 ///
 /// **Retries**, at most two and within the timeout: when nothing was sent yet, and when the API is asked too
 /// much (429), every request; when the connection was lost or Salesforce is unavailable (502, 503, 504), only
