@@ -345,8 +345,12 @@ fn script(yaml: &str) -> String {
 }
 
 fn is_here(shell: &str) -> bool {
-    let mut shell = Command::new(shell);
-    shell.args(["-c", ":"]).stdin(Stdio::null()).status().is_ok_and(|status| status.success())
+    let outcome = Command::new(shell).args(["-c", ":"]).stdin(Stdio::null()).status();
+    let is_here = outcome.is_ok_and(|status| status.success());
+    if !is_here {
+        println!("skipped: this system has no {shell}");
+    }
+    is_here
 }
 
 /// The shells that README's blocks are for, as far as they are here.
