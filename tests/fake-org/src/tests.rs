@@ -243,7 +243,8 @@ fn dropping_an_org_ends_whatever_it_is_doing() {
         org.wait_for_requests(1);
         let start = Instant::now();
         drop(org);
-        assert!(start.elapsed() < Duration::from_secs(2));
+        // A busy machine takes its time, but never as much as the answers would.
+        assert!(start.elapsed() < Duration::from_secs(60));
     }
 }
 
