@@ -1401,7 +1401,7 @@ impl Session {
         };
         if let Some(odd) = path.chars().find(|c| !is_url_char(*c)) {
             let problem = format!(
-                "holds {odd:?}, which no URL can: percent-encode values with path_segment, and send SOQL with query"
+                "holds {odd:?}, which no URL can: percent-encode it (a space is %20), and send SOQL with query"
             );
             return Err(setting("path", problem));
         }

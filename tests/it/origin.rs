@@ -76,12 +76,10 @@ fn a_path_that_is_really_a_url_elsewhere_is_refused() {
     let not_own = format!("is a URL of {other}, not of http://{own}");
     let slash = "begins with //, which names another host".to_owned();
     let backslash =
-        r"holds '\\', which no URL can: percent-encode values with path_segment, and send SOQL with query";
+        r"holds '\\', which no URL can: percent-encode it (a space is %20), and send SOQL with query";
     let user_info = "holds user info: leave out what is before the @".to_owned();
     let odd = |c: char| {
-        format!(
-            "holds {c:?}, which no URL can: percent-encode values with path_segment, and send SOQL with query"
-        )
+        format!("holds {c:?}, which no URL can: percent-encode it (a space is %20), and send SOQL with query")
     };
     let cases = [
         (format!("http://{other}/services/data/"), not_own.clone()),

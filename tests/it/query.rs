@@ -458,7 +458,7 @@ fn a_path_that_cannot_be_used_is_told_by_the_first_record() {
     let mut records = session.query_at::<Value>("tooling query", SOQL);
     let error = records.next().unwrap().unwrap_err();
     let message =
-        "path holds ' ', which no URL can: percent-encode values with path_segment, and send SOQL with query";
+        "path holds ' ', which no URL can: percent-encode it (a space is %20), and send SOQL with query";
     assert_eq!(shown(&error), message);
     assert!(records.next().is_none());
     assert_eq!(org.connections(), 0);
