@@ -509,7 +509,7 @@ impl Login {
                 return Err(setting("SF_FLOW", problem));
             }
         };
-        env.complete()?;
+        env.complete(flow.is_none())?;
         login.from_env = true;
         if let Some(url) = variable("SF_LOGIN_URL")? {
             login = login.login_url(url);
@@ -658,13 +658,13 @@ impl Env {
         Ok((username, password))
     }
 
-    fn complete(self) -> Result<(), Error> {
+    fn complete(self, flow_is_unset: bool) -> Result<(), Error> {
         let (names, whats): (Vec<_>, Vec<_>) = self.missing.into_iter().unzip();
         match names.len() {
             0 => Ok(()),
             1 => Err(setting(names[0], format!("is not set: write {}", whats[0]))),
             _ => {
-                let other_flow = if names.contains(&"SF_USERNAME") {
+                let other_flow = if flow_is_unset && names.contains(&"SF_USERNAME") {
                     "; SF_FLOW=client_credentials needs no user"
                 } else {
                     ""
