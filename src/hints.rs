@@ -18,6 +18,8 @@ pub(crate) struct Case<'a> {
     /// such line for each error; an HTML page's title; text that is not JSON; the host of a redirect; the words
     /// of the TLS library or of the operating system.
     pub(crate) said: String,
+    /// Whether the description of a refused login is not shown.
+    pub(crate) withheld: bool,
     /// The host that was asked, with its port when that is not https's own.
     pub(crate) host: &'a str,
     pub(crate) tried: Tried<'a>,
@@ -263,7 +265,7 @@ const HINTS: &[Hint] = &[
 #[rustfmt::skip]
 const OTHERWISE: &[Hint] = &[
     (|c| c.refused(""),
-     "sf-login does not know this error: search Salesforce's help for its exact words, or ask the org's administrator"),
+     "sf-login does not know this error: search Salesforce's help for it, or ask the org's administrator"),
     // What a 400 says of the request is advice enough.
     (|c| c.api("") && c.status() != 400,
      "sf-login does not know this error: Salesforce's REST API Developer Guide has a page \"Status Codes and Error Responses\""),
@@ -304,12 +306,17 @@ const IN_A_PROGRAM: &[(&str, &str)] = &[
 
 /// The hints that fit, most likely first, at most four.
 pub(crate) fn hints(case: &Case<'_>) -> Vec<String> {
-    let holding = |table: &[Hint]| -> Vec<&str> {
+    let holding = |table: &[Hint], case: &Case<'_>| -> Vec<&str> {
         table.iter().filter(|(when, _)| when(case)).map(|(_, say)| *say).collect()
     };
-    let mut says = holding(HINTS);
+    let mut says = holding(HINTS, case);
+    if says.is_empty() && case.withheld {
+        // Words that nobody knows, and that nobody sees, are as good as none.
+        let said = case.said.split(':').next().unwrap_or_default().to_owned();
+        says = holding(HINTS, &Case { said, ..*case });
+    }
     if says.is_empty() {
-        says = holding(OTHERWISE);
+        says = holding(OTHERWISE, case);
     }
     if case.refused("") {
         says.truncate(MOST - 1);
@@ -320,6 +327,9 @@ pub(crate) fn hints(case: &Case<'_>) -> Vec<String> {
         // No other refusal would have led to a new login.
         let is_expired = case.status() == 401 && case.has_expired();
         if let (Renewal::Unusable(why), true) = (&shared.renewal, is_expired) {
+            let why = why.to_string();
+            // Where there is no room for what to write instead.
+            let why = if why.len() > 110 { why.split(": ").next().unwrap_or_default() } else { &why };
             hints.insert(0, format!("no new login was possible: {why}"));
         }
     }

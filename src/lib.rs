@@ -21,8 +21,8 @@
 //! }
 //! ```
 //!
-//! The [README](https://crates.io/crates/sf-login) says what you need in the org, has recipes for the shell,
-//! for CI and for a `build.rs`, and lists the programs in `examples/`; [`Login::from_env`] lists the variables.
+//! `README.md` says what you need in the org, has recipes for the shell, for CI and for a `build.rs`, and
+//! lists the programs in `examples/`; both are part of this package. [`Login::from_env`] lists the variables.
 //!
 //! # Concepts
 //!
@@ -863,10 +863,8 @@ impl Refusal {
         if reply.is_success() && fields.contains_key("access_token") {
             return None;
         }
-        // No code of OAuth's holds a space. A server that is down, or a proxy before it, says
-        // `{"error":"Service Unavailable"}`, which is nobody's word about the credentials.
-        let is_outage =
-            |refusal: &Refusal| matches!(reply.status, 429 | 500..) && refusal.error.contains(' ');
+        // What a server that is down says in JSON, or a proxy before it, is no word about the credentials.
+        let is_outage = |refusal: &Refusal| !(300..=403).contains(&reply.status) && !refusal.is_known();
         Refusal::of(&fields).filter(|refusal| !is_outage(refusal))
     }
 
@@ -880,6 +878,22 @@ impl Refusal {
             description: text("error_description").unwrap_or_default(),
             secrets: ["access_token", "code"].into_iter().filter_map(text).map(|s| secret_of(&s)).collect(),
         })
+    }
+
+    /// Whether its code is one of OAuth's or of Salesforce's.
+    fn is_known(&self) -> bool {
+        const BEGINNINGS: [&str; 8] = [
+            "invalid_",
+            "inactive_",
+            "unsupported_",
+            "unauthorized_client",
+            "access_denied",
+            "redirect_uri_",
+            "app_not_found",
+            "oauth_",
+        ];
+        let error = self.error.to_ascii_lowercase();
+        self.may_pass() || BEGINNINGS.iter().any(|beginning| error.starts_with(beginning))
     }
 
     /// Whether it says nothing against the credentials.
@@ -1996,11 +2010,24 @@ impl Error {
     }
 
     /// Whether the cause may pass by itself: the host was not reached, the connection was lost, or Salesforce
-    /// was unavailable or said to try later. What can safely be repeated has been repeated already. After a
-    /// write whose connection was lost, look whether it was done before repeating it.
+    /// was unavailable (502, 503, 504) or said to try later (429, or `retry your request` to a login). What
+    /// can safely be repeated has been repeated already. After a write whose connection was lost, look
+    /// whether it was done before repeating it.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.0.fault.is_some()
+    }
+
+    /// Whether the credentials were refused, be it by the HTTP status alone (400, 401, 403), because the
+    /// reason got lost on its way. They must not be sent again in a loop: failed logins lock the user out.
+    #[must_use]
+    pub fn is_refused_login(&self) -> bool {
+        let is_refusal = match self.0.kind {
+            ErrorKind::Refused { .. } => true,
+            ErrorKind::Unexpected { status, .. } => matches!(status, 400 | 401 | 403),
+            _ => false,
+        };
+        is_refusal && self.0.lasting
     }
 }
 
@@ -2118,7 +2145,8 @@ impl Tried<'_> {
 impl Context<'_> {
     /// An error with its `tried:` line and its hints, which are chosen by what was really `said`.
     fn error(&self, kind: ErrorKind, symptom: Symptom, said: &str, fault: Option<Fault>) -> Error {
-        let case = Case { symptom, said: said.to_lowercase(), host: self.host, tried: self.tried };
+        let withheld = matches!(&kind, ErrorKind::Refused { description, .. } if description == WITHHELD);
+        let case = Case { symptom, said: said.to_lowercase(), withheld, host: self.host, tried: self.tried };
         let lasting = matches!(symptom, Symptom::Unexpected(status, _) if self.tried.is_refused_by(status));
         let fault = fault.filter(|_| !lasting);
         Error(Arc::new(Failure { kind, tried: Some(self.tried()), hints: hints(&case), fault, lasting }))

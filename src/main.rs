@@ -351,6 +351,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
             ErrorKind::Setting { .. } => 2,
             ErrorKind::Refused { .. } => 3,
             ErrorKind::Api { .. } => 4,
+            _ if error.is_refused_login() => 3,
             _ => 1,
         },
         _ => 1,

@@ -58,7 +58,7 @@ fn refusal_whose_reason_does_not_come_is_a_refusal() {
     let error = fails_at(Duration::from_millis(200), login(&org));
     assert_eq!(headline(&error), "unexpected reply: no complete reply within 0.2 s (HTTP 400)");
     assert_eq!(error.status(), Some(400));
-    assert!(!error.is_transient());
+    assert!(error.is_refused_login() && !error.is_transient());
     assert_eq!(org.logins(), 1);
 }
 

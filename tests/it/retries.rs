@@ -290,7 +290,9 @@ fn a_refused_login_is_not_tried_again_whatever_its_status() {
 
 #[test]
 fn an_outage_that_is_told_in_json_is_no_refused_login() {
-    for (status, error) in [(429, "Too Many Requests"), (502, "Bad Gateway"), (503, "Service Unavailable")] {
+    let outages =
+        [(429, "Too Many Requests"), (502, "timeout"), (503, "Service Unavailable"), (504, "GatewayTimeout")];
+    for (status, error) in outages {
         let org = Org::start();
         let answer = Answer::json(status, json!({ "status": status, "error": error }));
         let error = refusal(&org, answer);

@@ -119,6 +119,12 @@ fn description_with_a_secret_is_withheld_whole() {
                 description: withheld.to_owned(),
             };
             assert_eq!(*error.kind(), kind, "{text}");
+            // What nobody sees is as good as no description, which leaves the guesses.
+            assert_eq!(
+                error.hints(),
+                refusal(&org, Answer::oauth_error("invalid_grant", "")).hints(),
+                "{text}"
+            );
         }
         let error = refusal(&org, Answer::oauth_error(secret, "authentication failure"));
         let expected = format!("login refused: authentication failure ({withheld}, HTTP 400)");
