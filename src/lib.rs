@@ -918,7 +918,9 @@ fn oauth_fault(reply: &Reply) -> Option<Fault> {
 /// The pairs of form text or of a query, as JSON has them.
 fn fields_of(form: &str) -> Map<String, Value> {
     let form = form.split('#').next().unwrap_or_default();
-    read_form(form).map(|(name, value)| (name, Value::String(value))).collect()
+    let mut fields = Map::new();
+    read_form(form).for_each(|(name, value)| drop(fields.insert(name, Value::String(value))));
+    fields
 }
 
 /// What the token endpoint answered, all of it.
@@ -993,8 +995,10 @@ impl Token {
 
 impl Token {
     fn of(access_token: String, instance_url: &str) -> Result<Token, (&'static str, BadUrl)> {
-        let fields = [("access_token", access_token), ("instance_url", instance_url.trim().to_owned())];
-        Token::read(fields.map(|(name, value)| (name.to_owned(), Value::String(value))).into_iter().collect())
+        let mut fields = Map::new();
+        fields.insert("access_token".to_owned(), access_token.into());
+        fields.insert("instance_url".to_owned(), instance_url.trim().into());
+        Token::read(fields)
     }
 
     /// Takes the reply's fields, or tells which one cannot be used and why.

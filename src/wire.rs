@@ -372,7 +372,7 @@ impl Reply {
 
     /// The body as JSON, of whatever shape; `None` where it is none.
     pub(crate) fn json(&self) -> Option<Value> {
-        serde_json::from_str(self.text().ok()?).ok()
+        self.text().ok()?.parse().ok()
     }
 
     pub(crate) fn text(&self) -> Result<&str, Misfit> {
