@@ -3,13 +3,12 @@
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, mpsc};
 
 use fake_org::{Answer, Org, PASSWORD, SECURITY_TOKEN, USERNAME};
 use serde_json::json;
 
 use crate::support::{
-    LIMITS, MINIMAL, QUERY, REVOKE_PATH, TOKEN_PATH, done, failed, host, kept_env, login, nobody, paths, run,
+    LIMITS, QUERY, REVOKE_PATH, TOKEN_PATH, done, failed, host, kept_env, login, nobody, paths, run,
     sf_login, sf_login_with_input, with, without,
 };
 
@@ -614,23 +613,23 @@ fn a_closed_pipe_ends_it_quietly() {
     }
 }
 
+#[cfg(unix)]
 #[test]
-fn standard_output_that_is_gone_before_the_token_is_an_error() {
+fn standard_output_that_nobody_reads_is_an_error_for_a_token() {
+    use std::net::Shutdown;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    let org = Org::start();
     for format in ["token", "json", "env", "dotenv", "header"] {
-        let org = Org::start();
-        let (release, held) = mpsc::channel();
-        let held = Mutex::new(held);
-        org.always_with(TOKEN_PATH, move |_| {
-            held.lock().unwrap().recv().expect("the test goes on");
-            Answer::json(200, MINIMAL)
-        });
-        let mut child = started(program(&org.env()).args(["--format", format]));
-        org.wait_for_requests(1);
-        drop(child.stdout.take());
-        release.send(()).expect("the answer waits");
-        let output = ended(child);
-        assert_eq!(output.status.code(), Some(1), "{format}: {}", text(&output.stderr));
-        assert!(text(&output.stderr).starts_with("sf-login: "), "{format}");
+        // A socket, because shutting it down ends it also for a child that another test is just starting.
+        let (reader, writer) = UnixStream::pair().unwrap();
+        reader.shutdown(Shutdown::Both).unwrap();
+        let mut login = program(&org.env());
+        let login = login.args(["--format", format]).stdout(OwnedFd::from(writer)).stderr(Stdio::piped());
+        let output = ended(login.spawn().expect("the binary starts"));
+        let error = "sf-login: cannot write to standard output: Broken pipe (os error 32)\n";
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), error), "{format}");
     }
 }
 
