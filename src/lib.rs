@@ -2168,7 +2168,10 @@ impl Context<'_> {
     }
 
     fn no_reply(&self, error: &NoReply) -> Error {
-        let words = printable(&error.words);
+        // The TLS library's words can be a certificate's, which the other side has made.
+        let is_theirs = matches!(error.cause, Cause::Certificate | Cause::Tls | Cause::Other);
+        let withheld = is_theirs && self.secrets.iter().any(|secret| holds(&error.words, secret));
+        let words = if withheld { WITHHELD.to_owned() } else { printable(&error.words) };
         match error.status {
             // Of a reply that was too slow, the status says no more than the words, unless it refuses a
             // login.

@@ -473,7 +473,7 @@ fn run(session: &Session, method: &str, body: &str) -> Result<(), Error> {
 }
 
 /// An agent whose connections take a request and then fail so, and how many they have taken.
-fn dying_agent(kind: ErrorKind, words: &'static str) -> (ureq::Agent, Arc<AtomicUsize>) {
+pub fn dying_agent(kind: ErrorKind, words: &'static str) -> (ureq::Agent, Arc<AtomicUsize>) {
     let sent = Arc::default();
     let connections = Connections { kind, words, sent: Arc::clone(&sent) };
     let config = ureq::Agent::config_builder().proxy(None).build();

@@ -10,6 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sf_login::{ErrorKind, Session};
 
+use crate::retries::dying_agent;
 use crate::support::{
     AUTHORIZE_PATH, EXCHANGES, MINIMAL, MakeLogin, NEW, OLD, TOKEN_PATH, agent, code_credentials, expired,
     forms, headline, host, kept, login, login_with, refusal, session, shown, token,
@@ -272,6 +273,16 @@ fn in_whatever_encoding_a_login_host_echoes_a_secret_nothing_of_it_is_shown() {
     // What has no secret in it is said.
     let error = refusal(&org, Answer::oauth_error("invalid_grant", "quagga zebra"));
     assert_eq!(headline(&error), "login refused: quagga zebra (invalid_grant, HTTP 400)");
+}
+
+#[test]
+fn certificate_that_names_a_secret_is_withheld() {
+    let words = format!("invalid peer certificate: certificate is only valid for {SECURITY_TOKEN}.example");
+    let (agent, _) = dying_agent(std::io::ErrorKind::InvalidData, Box::leak(words.into_boxed_str()));
+    let error =
+        login(&Org::start()).login_url("https://acme.my.salesforce.com").agent(agent).token().unwrap_err();
+    let expected = "no reply from acme.my.salesforce.com: (withheld: it could hold a secret)";
+    assert_eq!(headline(&error), expected);
 }
 
 #[test]
