@@ -1,0 +1,146 @@
+//! From a reply, or from none, to the error that a person reads.
+
+use crate::error::{ApiError, Error, ErrorKind};
+use crate::hints::case::{Case, Odd, Symptom, Tried};
+use crate::hints::hints;
+use crate::redact::{Secrets, WITHHELD, lines, printable};
+use crate::wire::Fault;
+use crate::wire::no_reply::{Cause, NoReply};
+use crate::wire::reply::{Misfit, Reply};
+use crate::wire::url::is_absolute;
+
+/// What an error has to know of what was tried.
+pub(crate) struct Context<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) secrets: Secrets,
+    pub(crate) tried: Tried<'a>,
+}
+
+impl Context<'_> {
+    /// An error with its `tried:` line and its hints, which are chosen by what was really `said`.
+    pub(crate) fn error(&self, kind: ErrorKind, symptom: Symptom, said: &str, fault: Option<Fault>) -> Error {
+        let withheld = matches!(&kind, ErrorKind::Refused { description, .. } if description == WITHHELD);
+        let case = Case { symptom, said: said.to_lowercase(), withheld, host: self.host, tried: self.tried };
+        let lasting = matches!(symptom, Symptom::Unexpected(status, _) if self.tried.is_refused_by(status));
+        Error::new(kind, self.tried(), hints(&case), fault.is_some() && !lasting, lasting)
+    }
+
+    /// What was tried, in words; the path may be one that the API made, as that of a query's next page.
+    fn tried(&self) -> String {
+        match self.tried {
+            Tried::Login(login) => login.to_string(),
+            Tried::Request { request, .. } => {
+                let path = self.secrets.show(request.path.split('?').next().unwrap_or_default());
+                format!("{} {path}, host {}", request.method, self.host)
+            }
+        }
+    }
+
+    pub(crate) fn no_reply(&self, error: &NoReply) -> Error {
+        // The TLS library's words can be a certificate's, which the other side has made.
+        let is_theirs = matches!(error.cause, Cause::Certificate | Cause::Tls | Cause::Other);
+        let withheld = is_theirs && self.secrets.stand_in(&error.words);
+        let words = if withheld { WITHHELD.to_owned() } else { printable(&error.words) };
+        match error.status {
+            // Of a reply that was too slow, the status says no more than the words, unless it refuses a
+            // login.
+            Some(status) if error.cause != Cause::ReplyTimeout || self.tried.is_refused_by(status) => {
+                let odd = if error.cause == Cause::TooLarge { Odd::TooLarge } else { Odd::Truncated };
+                let kind = ErrorKind::Unexpected { status, problem: words };
+                self.error(kind, Symptom::Unexpected(status, odd), "", error.fault)
+            }
+            _ => {
+                let kind = ErrorKind::Transport { host: self.host.to_owned(), cause: words };
+                let symptom = Symptom::NoReply { cause: error.cause, proxy: error.proxy };
+                self.error(kind, symptom, &error.words, error.fault)
+            }
+        }
+    }
+
+    /// A refusal of the API, or what came instead of one.
+    pub(crate) fn refused(&self, reply: &Reply, mut errors: Vec<ApiError>) -> Error {
+        if errors.is_empty() {
+            return self.instead_of_json(reply);
+        }
+        let said: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.error_code, e.message)).collect();
+        for error in &mut errors {
+            error.error_code = self.secrets.show(&error.error_code);
+            error.message = self.secrets.show_as(&error.message, lines);
+            error.fields = error.fields.iter().map(|field| self.secrets.show(field)).collect();
+        }
+        let kind = ErrorKind::Api { status: reply.status, errors };
+        self.error(kind, Symptom::Api(reply.status), &said.join("\n"), reply.fault())
+    }
+
+    pub(crate) fn unexpected(&self, status: u16, odd: Odd, problem: impl Into<String>) -> Error {
+        let kind = ErrorKind::Unexpected { status, problem: problem.into() };
+        self.error(kind, Symptom::Unexpected(status, odd), "", None)
+    }
+
+    /// A good reply that cannot be read as what it was asked for.
+    pub(crate) fn misfit(&self, reply: &Reply, misfit: Misfit) -> Error {
+        let (odd, problem) = match misfit {
+            _ if reply.html_title().is_some() => return self.instead_of_json(reply),
+            Misfit::NotUtf8 => (Odd::NotUtf8, "not UTF-8".to_owned()),
+            Misfit::NotJson(problem) => (Odd::Text, problem),
+            Misfit::Unfit(problem) => (Odd::Unfit, self.secrets.show(&problem)),
+        };
+        self.unexpected(reply.status, odd, problem)
+    }
+
+    /// What came instead of JSON of a documented shape.
+    pub(crate) fn instead_of_json(&self, reply: &Reply) -> Error {
+        let mut said = String::new();
+        let (odd, problem) = if reply.status == 304 {
+            (Odd::NotModified, "not modified".to_owned())
+        } else if (300..400).contains(&reply.status) {
+            let location = reply.location.as_deref().unwrap_or_default();
+            if let Some(host) = self.leads_elsewhere(location) {
+                let problem = format!("a redirect to {}, which was not followed", self.secrets.host(&host));
+                said = host;
+                (Odd::RedirectElsewhere, problem)
+            } else if location.is_empty() {
+                (Odd::Redirect, "a redirect that names no place".to_owned())
+            } else {
+                (Odd::Redirect, "a redirect within the host, which was not followed".to_owned())
+            }
+        } else if reply.is_blank() {
+            (Odd::Empty, "empty".to_owned())
+        } else if let Some(title) = reply.html_title() {
+            said = title;
+            let problem = match &*self.secrets.show(&said) {
+                "" => "an HTML page".to_owned(),
+                title => format!("an HTML page titled \"{title}\""),
+            };
+            (Odd::Html, problem)
+        } else {
+            said = String::from_utf8_lossy(&reply.body).into_owned();
+            let (odd, what) = if reply.json().is_some() {
+                (Odd::Json, "JSON of another shape than documented")
+            } else {
+                (Odd::Text, "text that is not JSON")
+            };
+            let problem = match self.tried {
+                Tried::Login(_) => what.to_owned(),
+                // Some resources, and every Apex class, have a way of their own to say why.
+                Tried::Request { .. } => format!("{what}: {}", self.secrets.show(&said)),
+            };
+            (odd, problem)
+        };
+        let kind = ErrorKind::Unexpected { status: reply.status, problem };
+        self.error(kind, Symptom::Unexpected(reply.status, odd), &said, reply.fault())
+    }
+
+    /// The host to which a redirect leads, if that is another.
+    pub(crate) fn leads_elsewhere(&self, location: &str) -> Option<String> {
+        // Browsers take a backslash for a slash.
+        let location = location.replace('\\', "/");
+        let (scheme, rest) = location.split_once("//")?;
+        if !scheme.is_empty() && !is_absolute(&location) {
+            return None;
+        }
+        let host = rest.split(['/', '?', '#']).next()?.rsplit('@').next()?;
+        let named = host.strip_suffix(":443").unwrap_or(host);
+        (!named.eq_ignore_ascii_case(self.host)).then(|| host.to_owned())
+    }
+}

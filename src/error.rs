@@ -1,0 +1,232 @@
+//! `Error`: what failed, why, and what to look at; how it reads.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Why something failed, and what to look at.
+///
+/// `Display` is complete: what failed, why and the HTTP status on the first line (the lines of a SOQL
+/// mistake, with the caret under it, follow it), then a line `tried: ...`, then a line `hint: ...` for each
+/// hint, four at most. `Debug` prints the same, so that a `main` that returns this error, or one of anyhow's,
+/// shows a person all of it. The cause is part of that text, so `source()` is `None`. Cheap to clone.
+///
+/// ```
+/// use sf_login::{App, ErrorKind};
+///
+/// # let org = fake_org::Org::start();
+/// let login = App::new("no such key", "s3cret").password("ada@example.com", "hunter2");
+/// # let login = login.login_url(org.url());
+/// let error = login.token().unwrap_err();
+/// match error.kind() {
+///     ErrorKind::Refused { error, .. } => println!("refused: {error}"),
+///     _ if error.is_transient() => println!("try again later"),
+///     _ => println!("{error}"),
+/// }
+/// # assert!(matches!(error.kind(), ErrorKind::Refused { error, .. } if error == "invalid_client_id"));
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Failure>);
+
+#[derive(Clone)]
+struct Failure {
+    kind: ErrorKind,
+    tried: Option<String>,
+    hints: Vec<String>,
+    /// The cause may pass by itself.
+    transient: bool,
+    /// A new login would fail as well.
+    lasting: bool,
+}
+
+/// What failed, by what a caller can do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting, a path or a body is missing or cannot be used; nothing was sent.
+    Setting {
+        /// The setting as the caller wrote it: `SF_LOGIN_URL` or `login_url`. All variables that are missing,
+        /// separated by commas.
+        name: String,
+        /// What is wrong with it, and what to write instead.
+        problem: String,
+    },
+    /// The host could not be reached, or the connection was lost.
+    Transport {
+        /// The host, with its port when that is not https's own.
+        host: String,
+        /// Why.
+        cause: String,
+    },
+    /// Salesforce refused the login and said why.
+    Refused {
+        /// The HTTP status, nearly always 400.
+        status: u16,
+        /// OAuth's name for the reason, e.g. `invalid_grant`.
+        error: String,
+        /// Salesforce's description, or nothing where it gave none.
+        description: String,
+    },
+    /// Salesforce refused an API request.
+    Api {
+        /// The HTTP status.
+        status: u16,
+        /// What Salesforce said, at least one.
+        errors: Vec<ApiError>,
+    },
+    /// Not what Salesforce documents: HTML, bare text, a redirect, a missing field, a reply that is
+    /// truncated, too large or does not fit the caller's type.
+    Unexpected {
+        /// The HTTP status.
+        status: u16,
+        /// What came instead.
+        problem: String,
+    },
+}
+
+/// One of the reasons for which Salesforce refused a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    /// Salesforce's name for the reason, e.g. `INVALID_FIELD`; empty where it gave none.
+    pub error_code: String,
+    /// Salesforce's message, in the user's language. One about SOQL has several lines, one of them a caret
+    /// under the mistake.
+    pub message: String,
+    /// The fields it is about, often none.
+    pub fields: Vec<String>,
+}
+
+impl Error {
+    /// What failed.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// What to look at, most likely first, one sentence each, four at most.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.0.hints
+    }
+
+    /// The HTTP status, when there was a reply.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match &self.0.kind {
+            ErrorKind::Setting { .. } | ErrorKind::Transport { .. } => None,
+            ErrorKind::Refused { status, .. }
+            | ErrorKind::Api { status, .. }
+            | ErrorKind::Unexpected { status, .. } => Some(*status),
+        }
+    }
+
+    /// Whether the cause may pass by itself: the host was not reached, the connection was lost, or Salesforce
+    /// was unavailable (502, 503, 504) or said to try later (429, or `retry your request` to a login). What
+    /// can safely be repeated has been repeated already. After a write whose connection was lost, look
+    /// whether it was done before repeating it.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.0.transient
+    }
+
+    /// Whether the credentials were refused, be it by the HTTP status alone (400, 401, 403), because the
+    /// reason got lost on its way. They must not be sent again in a loop: failed logins lock the user out.
+    #[must_use]
+    pub fn is_refused_login(&self) -> bool {
+        let is_refusal = match self.0.kind {
+            ErrorKind::Refused { .. } => true,
+            ErrorKind::Unexpected { status, .. } => matches!(status, 400 | 401 | 403),
+            _ => false,
+        };
+        is_refusal && self.0.lasting
+    }
+}
+
+impl Error {
+    pub(crate) fn new(
+        kind: ErrorKind,
+        tried: String,
+        hints: Vec<String>,
+        transient: bool,
+        lasting: bool,
+    ) -> Error {
+        Error(Arc::new(Failure { kind, tried: Some(tried), hints, transient, lasting }))
+    }
+
+    /// The same error, as one that a new login would meet again.
+    pub(crate) fn lasting(self) -> Error {
+        Error(Arc::new(Failure { transient: false, lasting: true, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.0.lasting
+    }
+}
+
+pub(crate) fn setting(name: &str, problem: impl Into<String>) -> Error {
+    let kind = ErrorKind::Setting { name: name.to_owned(), problem: problem.into() };
+    Error(Arc::new(Failure { kind, tried: None, hints: Vec::new(), transient: false, lasting: false }))
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.kind {
+            ErrorKind::Setting { name, problem } => write!(f, "{name} {problem}"),
+            ErrorKind::Transport { host, cause } => write!(f, "no reply from {host}: {cause}"),
+            ErrorKind::Refused { status, error, description } => match &**description {
+                "" => write!(f, "login refused: {error} (HTTP {status})"),
+                _ => write!(f, "login refused: {description} ({error}, HTTP {status})"),
+            },
+            ErrorKind::Api { status, errors } => {
+                /// More than fits a screen.
+                const MOST: usize = 10;
+                f.write_str("request refused: ")?;
+                for (n, error) in errors.iter().take(MOST).enumerate() {
+                    write!(f, "{}{error}", if n > 0 { "; " } else { "" })?;
+                }
+                if errors.len() > MOST {
+                    write!(f, "; and {} more", errors.len() - MOST)?;
+                }
+                write!(f, " (HTTP {status})")?;
+                // What is to be read as lines: the SOQL, and the caret below its mistake.
+                for error in errors.iter().take(MOST) {
+                    let (lines, _) = error.message.rsplit_once('\n').unwrap_or_default();
+                    lines.lines().try_for_each(|line| write!(f, "\n{line}"))?;
+                }
+                Ok(())
+            }
+            ErrorKind::Unexpected { status, problem } => {
+                write!(f, "unexpected reply: {problem} (HTTP {status})")
+            }
+        }?;
+        if let Some(tried) = &self.0.tried {
+            write!(f, "\ntried: {tried}")?;
+        }
+        self.0.hints.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
+    }
+}
+
+impl fmt::Display for ApiError {
+    /// On one line: of a message of several lines, the last, which says what is wrong.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = self.message.lines().next_back().unwrap_or_default().trim();
+        match (&*self.error_code, message) {
+            (code, "") => f.write_str(code),
+            ("", message) => f.write_str(message),
+            (code, message) => write!(f, "{message} ({code})"),
+        }?;
+        if self.fields.is_empty() {
+            return Ok(());
+        }
+        /// More than a person reads.
+        const MOST: usize = 10;
+        write!(f, " [fields: {}]", self.fields[..self.fields.len().min(MOST)].join(", "))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,191 @@
+//! A login under way: its requests, and what their replies mean.
+
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
+use serde_json::Value;
+use ureq::http::{HeaderName, HeaderValue, header};
+
+use crate::address::{AUTHORIZE_PATH, TOKEN_PATH, parse_login_url};
+use crate::diagnosis::Context;
+use crate::error::{Error, ErrorKind, setting};
+use crate::hints::case::{Odd, Symptom, Tried};
+use crate::redact::Secrets;
+use crate::refusal::{Refusal, fields_of, oauth_fault};
+use crate::settings::{Flow, Settings};
+use crate::token::Token;
+use crate::wire::client::Client;
+use crate::wire::reply::Reply;
+use crate::wire::send::{Request, secret_header};
+use crate::wire::url::{Url, form};
+use crate::wire::{Deadline, RequestKind};
+
+/// Logs in by the settings' flow. `secrets` are others that no message may show.
+pub(crate) fn log_in(
+    settings: &Settings,
+    client: &Client,
+    deadline: Deadline,
+    mut secrets: Vec<String>,
+) -> Result<Token, Error> {
+    let site = settings.check()?;
+    secrets.extend(settings.secrets());
+    let secrets = Secrets { known: secrets, told: true };
+    let mut exchange = Exchange { settings, client, deadline, site, secrets };
+    match &settings.flow {
+        Flow::Password { username, password, security_token } => {
+            let password = format!("{password}{security_token}");
+            let grant = [("username", &**username), ("password", &password)];
+            exchange.token(RequestKind::Login, "password", &grant)
+        }
+        Flow::ClientCredentials => exchange.token(RequestKind::Login, "client_credentials", &[]),
+        Flow::CodeCredentials { username, password, redirect_uri } => {
+            let verifier = code_verifier()?;
+            let basic = BASE64_STANDARD.encode(format!("{username}:{password}"));
+            exchange.secrets.known.extend([verifier.clone(), basic.clone()]);
+            let code = exchange.code(&basic, redirect_uri, &verifier)?;
+            let grant = [("code", &*code), ("redirect_uri", redirect_uri), ("code_verifier", &verifier)];
+            // A code is spent by the first exchange that arrives, a password is not.
+            exchange.token(RequestKind::Write, "authorization_code", &grant)
+        }
+    }
+}
+
+/// A login under way: its requests, and what their replies mean.
+struct Exchange<'a> {
+    settings: &'a Settings,
+    client: &'a Client,
+    deadline: Deadline,
+    /// Where its requests go; for a site, the code's reply may name another path.
+    site: Url,
+    secrets: Secrets,
+}
+
+impl Exchange<'_> {
+    /// The POST to the token endpoint, with which every flow ends.
+    fn token(&self, kind: RequestKind, grant_type: &str, grant: &[(&str, &str)]) -> Result<Token, Error> {
+        let app = self.settings;
+        let mut fields = vec![("grant_type", grant_type), ("client_id", &*app.client_id)];
+        fields.extend(app.client_secret.as_deref().map(|secret| ("client_secret", secret)));
+        fields.extend(grant);
+        let body = form(&fields);
+        let reply = self.send(Request::form(&self.site, self.path(TOKEN_PATH), &body, kind))?;
+        match reply.json() {
+            Some(Value::Object(fields)) if reply.is_success() => {
+                Token::read(fields).map_err(|(name, bad)| {
+                    // What to write instead is for people, and nobody wrote this.
+                    let problem = format!("{name} {}", bad.problem);
+                    self.context().unexpected(reply.status, Odd::BadToken, problem)
+                })
+            }
+            _ => Err(self.context().instead_of_json(&reply)),
+        }
+    }
+
+    /// The first half of the Authorization Code and Credentials flow: the code, from a redirect or from JSON.
+    fn code(&mut self, basic: &str, redirect_uri: &str, verifier: &str) -> Result<String, Error> {
+        let body = form(&[
+            ("response_type", "code_credentials"),
+            ("client_id", &self.settings.client_id),
+            ("redirect_uri", redirect_uri),
+            ("code_challenge", &code_challenge(verifier)),
+            ("code_challenge_method", "S256"),
+        ]);
+        let mut request = Request::form(&self.site, self.path(AUTHORIZE_PATH), &body, RequestKind::Login);
+        let named_user = HeaderValue::from_static("Named-User");
+        request.headers.push((HeaderName::from_static("auth-request-type"), named_user));
+        request.headers.push((header::AUTHORIZATION, secret_header(&format!("Basic {basic}"))));
+        let reply = self.send(request)?;
+
+        let query = reply.location.as_deref().and_then(|location| {
+            let rest = location.strip_prefix(redirect_uri)?;
+            rest.strip_prefix(if redirect_uri.contains('?') { '&' } else { '?' })
+        });
+        let fields = match (query, reply.json()) {
+            (Some(query), _) => fields_of(query),
+            (None, Some(Value::Object(fields))) if reply.status < 500 => fields,
+            _ => return Err(self.context().instead_of_json(&reply)),
+        };
+        let text = |name| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let (Some(code), 200..=399) = (text("code"), reply.status) else {
+            return Err(self.context().unexpected(reply.status, Odd::NoCode, "no code in it"));
+        };
+        self.secrets.known.push(code.to_owned());
+        match text("sfdc_community_url").map(parse_login_url) {
+            None => {}
+            Some(Ok(community)) if community.origin == self.site.origin => self.site = community,
+            Some(community) => {
+                let context = self.context();
+                let named =
+                    community.map_or_else(|_| "no https URL".to_owned(), |url| context.secrets.origin(&url));
+                let site = &self.site.origin;
+                let problem =
+                    format!("sfdc_community_url names {named}, not {site}, so it was not sent the code");
+                return Err(context.unexpected(reply.status, Odd::CommunityElsewhere, problem));
+            }
+        }
+        Ok(code.to_owned())
+    }
+
+    /// Sends a request of the login, and tells a refusal from all other replies.
+    fn send(&self, request: Request<'_>) -> Result<Reply, Error> {
+        let request = Request { fault: oauth_fault, ..request };
+        let outcome = self.client.send(&request, self.deadline);
+        let reply = outcome.map_err(|error| self.context().no_reply(&error))?;
+        let Some(refusal) = Refusal::read(&reply).or_else(|| self.redirected_refusal(&reply)) else {
+            return Ok(reply);
+        };
+        let mut context = self.context();
+        context.secrets.known.extend(refusal.secrets.clone());
+        let kind = ErrorKind::Refused {
+            status: reply.status,
+            error: context.secrets.show(&refusal.error),
+            description: context.secrets.show(&refusal.description),
+        };
+        let said = format!("{}: {}", refusal.error, refusal.description);
+        let error = context.error(kind, Symptom::Refused(reply.status), &said, refusal.fault(&reply));
+        Err(if refusal.may_pass() { error } else { error.lasting() })
+    }
+
+    /// A refusal in the query of a redirect, to the callback or to an error page of the same host.
+    fn redirected_refusal(&self, reply: &Reply) -> Option<Refusal> {
+        let location = reply.location.as_deref()?;
+        let is_callback = match &self.settings.flow {
+            Flow::CodeCredentials { redirect_uri, .. } => location.starts_with(redirect_uri),
+            Flow::Password { .. } | Flow::ClientCredentials => false,
+        };
+        if !is_callback && self.context().leads_elsewhere(location).is_some() {
+            return None;
+        }
+        Refusal::of(&fields_of(location.split_once('?')?.1))
+    }
+
+    fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.site.path)
+    }
+
+    fn context(&self) -> Context<'_> {
+        let secrets = self.secrets.clone();
+        Context { host: &self.site.authority, secrets, tried: Tried::Login(self.settings) }
+    }
+}
+
+/// RFC 7636: 43 random characters, of which the authorize endpoint is told the hash.
+fn code_verifier() -> Result<String, Error> {
+    let mut bytes = [0; 32];
+    getrandom::getrandom(&mut bytes)
+        .map_err(|error| setting("code_verifier", format!("wants random numbers, which failed: {error}")))?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn code_challenge(verifier: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(verifier.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::code_challenge;
+
+    #[test]
+    fn the_code_challenge_is_that_of_rfc_7636() {
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        assert_eq!(code_challenge(verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
+}

@@ -1,0 +1,257 @@
+//! A failure, as the table of hints looks at it: what kind it is, what was said, what was tried.
+
+use crate::settings::{Flow, Renewal, Settings};
+use crate::wire::RequestKind;
+use crate::wire::no_reply::Cause;
+use crate::wire::send::Request;
+
+/// A failure, as the table looks at it.
+pub(crate) struct Case<'a> {
+    pub(crate) symptom: Symptom,
+    /// What the other side really said, in lower case, before anything of it is withheld: "`invalid_grant`:
+    /// authentication failure" (error code, colon, description, which may be empty), for a refused request one
+    /// such line for each error; an HTML page's title; text that is not JSON; the host of a redirect; the words
+    /// of the TLS library or of the operating system.
+    pub(crate) said: String,
+    /// Whether the description of a refused login is not shown.
+    pub(crate) withheld: bool,
+    /// The host that was asked, with its port when that is not https's own.
+    pub(crate) host: &'a str,
+    pub(crate) tried: Tried<'a>,
+}
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Symptom {
+    /// The token or authorize endpoint refused, with this HTTP status.
+    Refused(u16),
+    /// The API refused a request, with this HTTP status.
+    Api(u16),
+    /// The reply, with this HTTP status, is not what Salesforce documents.
+    Unexpected(u16, Odd),
+    /// No reply. `proxy` tells whether a proxy stood between.
+    NoReply { cause: Cause, proxy: bool },
+}
+
+/// What came instead of a documented reply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Odd {
+    Empty,
+    Html,
+    Text,
+    /// JSON of another shape than documented.
+    Json,
+    NotModified,
+    RedirectElsewhere,
+    /// A redirect within the host, or to nowhere.
+    Redirect,
+    /// Truncated or corrupted on its way.
+    Truncated,
+    TooLarge,
+    NotUtf8,
+    /// JSON that does not fit the caller's type.
+    Unfit,
+    /// `access_token` or `instance_url` is missing or unusable.
+    BadToken,
+    /// `sfdc_community_url` leads to another host.
+    CommunityElsewhere,
+    /// No code in the reply of the authorize endpoint.
+    NoCode,
+    /// A new login arrived at another instance, organization or user.
+    LoginElsewhere,
+    /// Pages of a query that repeat, never end or lead elsewhere.
+    Pages,
+    /// A subquery with more rows than the page holds.
+    Subquery,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Tried<'a> {
+    Login(&'a Settings),
+    Request { request: &'a Request<'a>, renewal: &'a Renewal },
+}
+
+impl Tried<'_> {
+    /// Whether a reply with this status refuses a login, though its reason got lost.
+    pub(crate) fn is_refused_by(self, status: u16) -> bool {
+        matches!((self, status), (Tried::Login(_), 400 | 401 | 403))
+    }
+}
+
+/// Whether a security token was sent: never in other flows than the password flow.
+#[derive(PartialEq, Eq)]
+pub(super) enum Sent {
+    Not,
+    Once,
+    /// At the password's end as well.
+    Twice,
+    OtherFlow,
+}
+
+/// What the table asks. Words are parted by `|`, and one of them must have been said.
+impl Case<'_> {
+    pub(super) fn says(&self, words: &str) -> bool {
+        words.split('|').any(|words| self.said.contains(words))
+    }
+
+    pub(super) fn refused(&self, words: &str) -> bool {
+        matches!(self.symptom, Symptom::Refused(_)) && self.says(words)
+    }
+
+    pub(super) fn api(&self, words: &str) -> bool {
+        matches!(self.symptom, Symptom::Api(_)) && self.says(words)
+    }
+
+    pub(super) fn tls(&self, words: &str) -> bool {
+        self.no_reply(&[Cause::Certificate, Cause::Tls]) && self.says(words)
+    }
+
+    pub(super) fn got(&self, odds: &[Odd]) -> bool {
+        matches!(self.symptom, Symptom::Unexpected(_, odd) if odds.contains(&odd))
+    }
+
+    pub(super) fn no_reply(&self, causes: &[Cause]) -> bool {
+        matches!(self.symptom, Symptom::NoReply { cause, .. } if causes.contains(&cause))
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        match self.symptom {
+            Symptom::Refused(status) | Symptom::Api(status) | Symptom::Unexpected(status, _) => status,
+            Symptom::NoReply { .. } => 0,
+        }
+    }
+
+    /// A refusal with this error code, whose description says no more than the code.
+    pub(super) fn bare(&self, code: &str) -> bool {
+        let (said, description) = self.said.split_once(':').unwrap_or((&self.said, ""));
+        let description = description.trim();
+        let empty = matches!(description, "" | "authentication failure");
+        self.refused("") && said == code && (empty || description.replace(' ', "_") == code)
+    }
+
+    /// The answer to nearly every login that Salesforce does not take.
+    pub(super) fn no_cause(&self) -> bool {
+        self.bare("invalid_grant")
+    }
+
+    pub(super) fn unknown_key(&self) -> bool {
+        self.bare("invalid_client_id") || self.refused("client identifier invalid")
+    }
+
+    pub(super) fn wrong_secret(&self) -> bool {
+        self.bare("invalid_client") || self.refused("invalid client credentials")
+    }
+
+    pub(super) fn cannot_run_as(&self) -> bool {
+        self.refused("no client credentials user|client credentials flow not enabled")
+    }
+
+    /// A refusal by its status, whose words were lost.
+    pub(super) fn reason_lost(&self) -> bool {
+        let lost = self.got(&[Odd::Truncated, Odd::Empty, Odd::TooLarge, Odd::NotUtf8]);
+        lost && self.tried.is_refused_by(self.status())
+    }
+
+    pub(super) fn unknown_issuer(&self) -> bool {
+        self.tls("unknownissuer|unable to get local issuer|unable to get issuer|unable to verify the first")
+            || self.tls("self-signed|self signed|not trusted")
+    }
+
+    /// Nobody was reached: the proxy, or without one the host.
+    pub(super) fn unconnected(&self) -> bool {
+        use Cause::{ConnectTimeout, ConnectionRefused, NameNotFound, NameTimeout, Unreachable};
+        self.no_reply(&[NameNotFound, NameTimeout, ConnectTimeout, ConnectionRefused, Unreachable])
+    }
+
+    pub(super) fn through_proxy(&self) -> bool {
+        matches!(self.symptom, Symptom::NoReply { proxy: true, .. })
+    }
+
+    /// A redirect to the callback's host, but not to the callback.
+    pub(super) fn to_callback(&self) -> bool {
+        matches!(self.flow(), Some(Flow::CodeCredentials { redirect_uri, .. })
+            if redirect_uri.split('/').nth(2).is_some_and(|host| host.eq_ignore_ascii_case(&self.said)))
+    }
+
+    pub(super) fn login(&self) -> Option<&Settings> {
+        match self.tried {
+            Tried::Login(login) => Some(login),
+            Tried::Request { .. } => None,
+        }
+    }
+
+    /// Whether the API's refusal is, or may be, that of an expired session.
+    pub(super) fn has_expired(&self) -> bool {
+        self.api("invalid_session_id") && !self.says("the rest api")
+    }
+
+    /// Whether a failed request's session could log in again.
+    pub(super) fn can_log_in(&self) -> bool {
+        matches!(self.tried, Tried::Request { renewal: Renewal::Login(_), .. })
+    }
+
+    /// Whether the failed request was a write; a login is none.
+    pub(super) fn is_write(&self) -> bool {
+        matches!(self.tried, Tried::Request { request, .. } if request.kind == RequestKind::Write)
+    }
+
+    /// Whether the settings came from the environment, so that hints name variables and not methods.
+    pub(super) fn names_variables(&self) -> bool {
+        match self.tried {
+            Tried::Login(login) => login.from_env,
+            Tried::Request { renewal, .. } => match renewal {
+                Renewal::Login(login) => login.from_env,
+                Renewal::Unusable(_) => true,
+                Renewal::TokenAlone => false,
+            },
+        }
+    }
+
+    pub(super) fn flow(&self) -> Option<&Flow> {
+        self.login().map(|login| &login.flow)
+    }
+
+    pub(super) fn is_password(&self) -> bool {
+        matches!(self.flow(), Some(Flow::Password { .. }))
+    }
+
+    pub(super) fn is_client_credentials(&self) -> bool {
+        matches!(self.flow(), Some(Flow::ClientCredentials))
+    }
+
+    pub(super) fn is_code_credentials(&self) -> bool {
+        matches!(self.flow(), Some(Flow::CodeCredentials { .. }))
+    }
+
+    pub(super) fn username(&self) -> Option<&str> {
+        self.flow()?.username()
+    }
+
+    pub(super) fn security_token(&self) -> Sent {
+        match self.flow() {
+            Some(Flow::Password { security_token, .. }) if security_token.is_empty() => Sent::Not,
+            Some(Flow::Password { password, security_token, .. }) if password.ends_with(security_token) => {
+                Sent::Twice
+            }
+            Some(Flow::Password { .. }) => Sent::Once,
+            _ => Sent::OtherFlow,
+        }
+    }
+
+    pub(super) fn at_sandbox(&self) -> bool {
+        self.host == "test.salesforce.com" || self.host.ends_with(".sandbox.my.salesforce.com")
+    }
+
+    /// `ada@example.com.uat`: whether the domain goes on after its top-level domain, as far as can be told.
+    pub(super) fn is_sandbox_user(&self) -> Option<bool> {
+        const TOP: [&str; 9] = ["com", "org", "net", "edu", "gov", "mil", "int", "info", "biz"];
+        // Two letters may be a country's.
+        let is_top = |label: &str| label.len() == 2 || TOP.contains(&label);
+        let (_, domain) = self.username()?.rsplit_once('@')?;
+        let domain = domain.to_lowercase();
+        match domain.split('.').collect::<Vec<_>>()[..] {
+            [_, .., top, last] if is_top(top) => (!is_top(last)).then_some(true),
+            _ => Some(false),
+        }
+    }
+}

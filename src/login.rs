@@ -1,0 +1,255 @@
+//! `App` and `Login`: all that a caller meets of them.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::exchange::log_in;
+use crate::session::Session;
+use crate::settings::{Flow, Renewal, Settings};
+use crate::token::Token;
+use crate::wire::Deadline;
+use crate::wire::client::Client;
+
+/// Where a login goes unless told otherwise: production and Developer Edition orgs.
+const LOGIN_URL: &str = "https://login.salesforce.com";
+
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A connected app or External Client App: its consumer key and secret.
+///
+/// Salesforce shows both in Setup: *External Client App Manager > the app > Settings > OAuth Settings >
+/// Consumer Key and Secret*, or, for a connected app, *App Manager > the app > View > Manage Consumer
+/// Details*.
+///
+/// ```
+/// use sf_login::App;
+///
+/// let login = App::new("3MVG9...", "1955...").password("ada@example.com", "correct horse");
+/// # let _ = login;
+/// ```
+#[derive(Clone)]
+pub struct App {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Option<String>,
+}
+
+impl App {
+    /// An app with its consumer key and consumer secret. Spaces around them are taken off.
+    #[must_use]
+    pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> App {
+        App { client_id: trimmed(client_id), client_secret: Some(trimmed(client_secret)) }
+    }
+
+    /// An app that is trusted without its secret: Salesforce allows it when the app's *Require Secret for Web
+    /// Server Flow* is off, and never in the client credentials flow.
+    #[must_use]
+    pub fn without_secret(client_id: impl Into<String>) -> App {
+        App { client_id: trimmed(client_id), client_secret: None }
+    }
+
+    /// The OAuth 2.0 username-password flow: a Salesforce user's own name and password.
+    ///
+    /// Salesforce blocks it by default in orgs created since Summer '23, never had it for External Client
+    /// Apps and Experience Cloud users, and has announced its retirement.
+    #[must_use]
+    pub fn password(self, username: impl Into<String>, password: impl Into<String>) -> Login {
+        self.login_by(Flow::Password {
+            username: trimmed(username),
+            password: password.into(),
+            security_token: String::new(),
+        })
+    }
+
+    /// The OAuth 2.0 client credentials flow: no user; requests run as the app's *Run As* user.
+    ///
+    /// Salesforce wants the flow switched on for the app, and [`Login::login_url`] to be the org's My Domain,
+    /// e.g. `https://ACME.my.salesforce.com`.
+    ///
+    /// ```
+    /// # let org = fake_org::Org::start();
+    /// # let (key, secret, my_domain) = (fake_org::CLIENT_ID, fake_org::CLIENT_SECRET, org.url());
+    /// let app = sf_login::App::new(key, secret);
+    /// let session = app.client_credentials().login_url(my_domain).session()?;
+    /// println!("requests run as {:?}", session.token().user_id());
+    /// # assert_eq!(session.token().user_id(), Some(fake_org::USER_ID));
+    /// # Ok::<(), sf_login::Error>(())
+    /// ```
+    #[must_use]
+    pub fn client_credentials(self) -> Login {
+        self.login_by(Flow::ClientCredentials)
+    }
+
+    /// The Authorization Code and Credentials flow, for customers and partners of an Experience Cloud site
+    /// ("community users"). PKCE is always used.
+    ///
+    /// [`Login::login_url`] must be the site's address, e.g. `https://ACME.my.site.com/customers`, and
+    /// `redirect_uri` exactly one of the app's callback URLs; nothing is ever sent there.
+    ///
+    /// ```
+    /// # let org = fake_org::Org::start();
+    /// # let (key, secret, site) = (fake_org::CLIENT_ID, fake_org::CLIENT_SECRET, org.site_url());
+    /// # let (username, password) = (fake_org::SITE_USERNAME, fake_org::SITE_PASSWORD);
+    /// # let callback = fake_org::REDIRECT_URI;
+    /// let app = sf_login::App::new(key, secret);
+    /// let token = app.code_credentials(username, password, callback).login_url(site).token()?;
+    /// println!("{:?}", token.field("sfdc_community_url"));
+    /// # assert_eq!(token.user_id(), Some(fake_org::SITE_USER_ID));
+    /// # Ok::<(), sf_login::Error>(())
+    /// ```
+    #[must_use]
+    pub fn code_credentials(
+        self,
+        username: impl Into<String>,
+        password: impl Into<String>,
+        redirect_uri: impl Into<String>,
+    ) -> Login {
+        self.login_by(Flow::CodeCredentials {
+            username: trimmed(username),
+            password: password.into(),
+            redirect_uri: trimmed(redirect_uri),
+        })
+    }
+
+    fn login_by(self, flow: Flow) -> Login {
+        Login(Settings {
+            client_id: self.client_id,
+            client_secret: self.client_secret,
+            flow,
+            login_url: LOGIN_URL.to_owned(),
+            timeout: LOGIN_TIMEOUT,
+            agent: None,
+            from_env: false,
+        })
+    }
+}
+
+/// Without the spaces that pasting leaves around, those of web pages among them.
+pub(crate) fn trimmed(value: impl Into<String>) -> String {
+    value.into().trim_matches([' ', '\t', '\u{a0}']).to_owned()
+}
+
+/// How to log in, and where.
+///
+/// Made by [`App`]'s methods or [`Login::from_env`]. Nothing is sent before [`token`](Login::token),
+/// [`session`](Login::session), or the expiry of a [resumed](Login::resume) session. `Display` says what is
+/// tried, without secrets: the words of an error's `tried:` line.
+#[derive(Clone)]
+pub struct Login(pub(crate) Settings);
+
+impl Login {
+    /// The security token, appended to the password with nothing between them.
+    ///
+    /// Salesforce wants it when the caller's address is outside the org's trusted IP ranges, and mails a new
+    /// one whenever the password changes. None by default; it has no part in the other flows.
+    #[must_use]
+    pub fn security_token(mut self, token: impl Into<String>) -> Login {
+        if let Flow::Password { security_token, .. } = &mut self.0.flow {
+            *security_token = token.into();
+        }
+        self
+    }
+
+    /// Where to log in; `https://login.salesforce.com` by default.
+    ///
+    /// `https://test.salesforce.com` for a sandbox, the org's My Domain (`https://ACME.my.salesforce.com`),
+    /// or an Experience Cloud site (`https://ACME.my.site.com/customers`). The scheme may be left out;
+    /// slashes at the end, spaces around and the token endpoint's own path are taken off.
+    #[must_use]
+    pub fn login_url(mut self, url: impl Into<String>) -> Login {
+        self.0.login_url = url.into();
+        self
+    }
+
+    /// How long the whole login may take, retries included; 30 seconds by default, of which connecting may
+    /// take 10.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Login {
+        self.0.timeout = timeout;
+        self
+    }
+
+    /// An agent of the caller's own, for its proxy, TLS roots or resolver.
+    ///
+    /// By default the agent is made from `SSL_CERT_FILE`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. Whatever
+    /// the agent is set to, redirects are not followed, plain http is for loopback only and without a proxy,
+    /// and [`timeout`](Login::timeout) takes the place of the agent's own timeouts. An agent with certificate
+    /// checks turned off is refused.
+    #[must_use]
+    pub fn agent(mut self, agent: ureq::Agent) -> Login {
+        self.0.agent = Some(agent);
+        self
+    }
+
+    /// Logs in and gives what the token endpoint answered: by one POST, in the flow with a code by two.
+    ///
+    /// ```
+    /// # let org = fake_org::Org::start();
+    /// # let login = include!("../tests/doc/login.rs")(&org);
+    /// let token = login.token()?;
+    /// println!("organization {:?}", token.organization_id());
+    /// # assert_eq!(token.organization_id(), Some(fake_org::ORG_ID));
+    /// # Ok::<(), sf_login::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] before anything is sent, [`ErrorKind::Refused`] when Salesforce says no,
+    /// [`ErrorKind::Transport`] when it cannot be reached, and [`ErrorKind::Unexpected`] when it answers with
+    /// anything else. A refused login must not be repeated in a loop: failed logins lock the user out.
+    pub fn token(&self) -> Result<Token, Error> {
+        let client = Client::new(self.0.agent.clone())?;
+        log_in(&self.0, &client, Deadline::after(self.0.timeout), Vec::new())
+    }
+
+    /// Logs in and makes the session, ready for requests.
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Login::token).
+    pub fn session(self) -> Result<Session, Error> {
+        let client = Client::new(self.0.agent.clone())?;
+        let token = log_in(&self.0, &client, Deadline::after(self.0.timeout), Vec::new())?;
+        Ok(Session::made_of(client, token, Renewal::Login(Box::new(self.0))))
+    }
+
+    /// Begins with a token that was kept, and logs in only when it has expired.
+    ///
+    /// ```
+    /// # let org = fake_org::Org::start();
+    /// # let login = include!("../tests/doc/login.rs")(&org);
+    /// # let kept = serde_json::to_string(&login.token()?).unwrap();
+    /// let token: sf_login::Token = serde_json::from_str(&kept).unwrap();
+    /// let session = login.resume(token)?;
+    /// # Ok::<(), sf_login::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`]; nothing is sent.
+    pub fn resume(self, token: Token) -> Result<Session, Error> {
+        self.0.check()?;
+        let client = Client::new(self.0.agent.clone())?;
+        Ok(Session::made_of(client, token, Renewal::Login(Box::new(self.0))))
+    }
+}
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("tries", &format_args!("{self}")).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,286 @@
+//! `Records`: what a query finds, page by page; and `soql_quote`.
+
+use std::collections::HashSet;
+use std::marker::PhantomData;
+use std::{fmt, iter, vec};
+
+use percent_encoding::utf8_percent_encode;
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use ureq::http::Method;
+
+use crate::error::Error;
+use crate::hints::case::Odd;
+use crate::session::Session;
+use crate::wire::reply::{json_tokens, read_json};
+use crate::wire::url::UNRESERVED;
+
+/// How many pages a query may have when Salesforce does not say how many records it has.
+const MOST_UNCOUNTED_PAGES: usize = 10_000;
+
+impl Session {
+    /// Runs a SOQL query and gives its records, page by page as they are iterated.
+    ///
+    /// Nothing is sent before the first `next`. For values inside the SOQL see [`soql_quote`].
+    ///
+    /// ```
+    /// # let org = fake_org::Org::start();
+    /// # org.seed_accounts(3);
+    /// # let session = include!("../tests/doc/login.rs")(&org).session()?;
+    /// #[derive(serde::Deserialize)]
+    /// struct Account {
+    ///     #[serde(rename = "Name")]
+    ///     name: String,
+    /// }
+    ///
+    /// let accounts = session.query::<Account>("SELECT Name FROM Account");
+    /// let names: Vec<String> = accounts.map(|account| Ok(account?.name)).collect::<Result<_, _>>()?;
+    /// # assert_eq!(names.len(), 3);
+    /// # Ok::<(), sf_login::Error>(())
+    /// ```
+    #[must_use]
+    pub fn query<T: DeserializeOwned>(&self, soql: &str) -> Records<'_, T> {
+        self.query_at("query", soql)
+    }
+
+    /// As [`query`](Session::query), at another resource: `queryAll` (deleted records too) or
+    /// `tooling/query`.
+    #[must_use]
+    pub fn query_at<T: DeserializeOwned>(&self, path: &str, soql: &str) -> Records<'_, T> {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let soql = utf8_percent_encode(soql, UNRESERVED);
+        Records {
+            session: self,
+            next: Some(self.path(&format!("{path}{separator}q={soql}"))),
+            page: Vec::new().into_iter(),
+            total: None,
+            given: 0,
+            seen: HashSet::new(),
+        }
+    }
+}
+
+/// The records of a [query](Session::query): an iterator that asks for a page when it needs one, and has one
+/// page in memory.
+///
+/// It ends after its first error, so a result without an error is whole: a page that repeats, a query that
+/// never ends or goes on without saying where is an error. So is, when the records are JSON as it came
+/// ([`serde_json::Value`], `Box<RawValue>`, or a type made of these, such as `Map<String, Value>`), a
+/// subquery with more rows than Salesforce put into the page: query the child object itself instead. A type
+/// of the caller's own must have a place for the subquery's `done` to know.
+pub struct Records<'s, T> {
+    session: &'s Session,
+    /// Where the next page is, or why there is no asking for it; `None` when there is no more.
+    next: Option<Result<String, Error>>,
+    page: vec::IntoIter<T>,
+    total: Option<u64>,
+    /// How many records the pages so far held, this one included.
+    given: u64,
+    /// Where these pages were.
+    seen: HashSet<String>,
+}
+
+impl<T> Records<'_, T> {
+    /// How many records the query has in all, once the first page has come; for `SELECT COUNT() FROM ...`,
+    /// which has no records, the count.
+    #[must_use]
+    pub fn total(&self) -> Option<u64> {
+        self.total
+    }
+}
+
+impl<T: DeserializeOwned> Records<'_, T> {
+    fn turn_page(&mut self, path: String) -> Result<(), Error> {
+        // What the last page took is given back before the next one comes.
+        self.page = Vec::new().into_iter();
+        let session = self.session;
+        let mut request = session.request(Method::GET, path.clone(), None);
+        let reply = session.send(&mut request)?;
+        let broken = |odd, problem| session.shared.context(&request).unexpected(reply.status, odd, problem);
+        let read = || {
+            let text = reply.text()?;
+            Ok((text, read_json::<Page<T>>(text)?))
+        };
+        let (text, page) =
+            read().map_err(|misfit| session.shared.context(&request).misfit(&reply, misfit))?;
+        if keeps_json::<T>() && has_unfinished_subquery(text) {
+            return Err(broken(Odd::Subquery, "a subquery has more rows than the page holds"));
+        }
+        self.seen.insert(path);
+        self.total = self.total.or(page.total_size.and_then(|n| u64::try_from(n).ok()));
+        self.given += page.records.len() as u64;
+        if !page.done {
+            let next = self.path_after(&page).map_err(|problem| broken(Odd::Pages, problem))?;
+            self.next = Some(Ok(next));
+        }
+        self.page = page.records.into_iter();
+        Ok(())
+    }
+
+    /// Where the query goes on after `page`, or why that cannot be.
+    fn path_after(&self, page: &Page<T>) -> Result<String, &'static str> {
+        let next = page.next_records_url.as_deref();
+        let next = next.ok_or("the query is not done, but has no nextRecordsUrl")?;
+        let next = self.session.path(next);
+        let next = next.map_err(|_| "nextRecordsUrl leads elsewhere than to the session's instance")?;
+        if self.seen.contains(&next) {
+            Err("the query repeats a page: nextRecordsUrl leads back")
+        } else if page.records.is_empty() {
+            Err("the query goes on with a page without records")
+        } else if self.total.map_or(self.seen.len() > MOST_UNCOUNTED_PAGES, |total| self.given > total) {
+            Err("the query goes on after all its records")
+        } else {
+            Ok(next)
+        }
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Records<'_, T> {
+    type Item = Result<T, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(record) = self.page.next() {
+                return Some(Ok(record));
+            }
+            if let Err(error) = self.next.take()?.and_then(|path| self.turn_page(path)) {
+                self.next = None;
+                return Some(Err(error));
+            }
+        }
+    }
+
+    /// At least what is left of this page.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.page.len(), None)
+    }
+}
+
+impl<T: DeserializeOwned> iter::FusedIterator for Records<'_, T> {}
+
+/// A page of a query, as Salesforce writes it.
+struct Page<T> {
+    // Salesforce counts some objects as -1.
+    total_size: Option<i64>,
+    done: bool,
+    next_records_url: Option<String>,
+    records: Vec<T>,
+}
+
+// By hand: serde's derive would double the time that the library takes to build.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Page<T>, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Page<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a page of records")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
+                let (mut total_size, mut done, mut next_records_url, mut records) = (None, None, None, None);
+                while let Some(name) = map.next_key::<String>()? {
+                    match &*name {
+                        "totalSize" => total_size = map.next_value()?,
+                        "done" => done = Some(map.next_value()?),
+                        "nextRecordsUrl" => next_records_url = map.next_value()?,
+                        "records" => records = Some(map.next_value()?),
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                let missing = A::Error::missing_field;
+                Ok(Page {
+                    total_size,
+                    done: done.ok_or_else(|| missing("done"))?,
+                    next_records_url,
+                    records: records.ok_or_else(|| missing("records"))?,
+                })
+            }
+        }
+
+        // Not as a map: serde_json tells the place of an error in a struct only.
+        deserializer.deserialize_struct("Page", &[], Fields(PhantomData))
+    }
+}
+
+/// Whether `T` keeps JSON as it came, so that a subquery's first rows would be taken for all of them.
+//
+// By name, because comparing `TypeId`s would demand `'static` of every caller's type.
+fn keeps_json<T>() -> bool {
+    let name = std::any::type_name::<T>();
+    name.contains(std::any::type_name::<Value>()) || name.contains(std::any::type_name::<RawValue>())
+}
+
+/// Whether an object within the page holds `records` and is not `done`.
+//
+// By its tokens, which all JSON has that serde_json lets pass: not all of it makes a `Value`.
+fn has_unfinished_subquery(page: &str) -> bool {
+    // A page has one `done` of its own; only with a second one is it worth another look.
+    if !page.split_once("\"done\"").is_some_and(|(_, rest)| rest.contains("\"done\"")) {
+        return false;
+    }
+    // For each object and array around: whether it has records, and is not done.
+    let mut around = Vec::new();
+    let (mut before, mut last) = ("", "");
+    for (token, _) in json_tokens(page) {
+        match token {
+            "{" | "[" => around.push((false, false)),
+            "}" | "]" => {
+                let ended = around.pop();
+                if ended == Some((true, true)) && !around.is_empty() {
+                    return true;
+                }
+            }
+            _ => {
+                if let Some((has_records, not_done)) = around.last_mut() {
+                    *has_records |= token == ":" && last == "\"records\"";
+                    *not_done |= token == "false" && last == ":" && before == "\"done\"";
+                }
+            }
+        }
+        (before, last) = (last, token);
+    }
+    false
+}
+
+/// Writes `value` as a SOQL string, quotes included.
+///
+/// ```
+/// use sf_login::soql_quote;
+///
+/// let soql = format!("SELECT Id FROM Account WHERE Name = {}", soql_quote("O'Hara"));
+/// assert_eq!(soql, r"SELECT Id FROM Account WHERE Name = 'O\'Hara'");
+/// ```
+///
+/// Inside a `LIKE` pattern, `%` and `_` keep their meaning.
+#[must_use]
+pub fn soql_quote(value: &str) -> String {
+    let mut quoted = String::with_capacity(value.len() + 2);
+    quoted.push('\'');
+    for c in value.chars() {
+        match c {
+            '\'' | '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{c}' => quoted.push_str("\\f"),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+impl<T> fmt::Debug for Records<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records")
+            .field("given", &self.given)
+            .field("total", &self.total)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! What Salesforce says when it says no: OAuth's words, and the API's.
+
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+use crate::redact::secret_of;
+use crate::wire::Fault;
+use crate::wire::reply::Reply;
+use crate::wire::url::read_form;
+
+/// Why Salesforce refused a login, in its own words.
+pub(crate) struct Refusal {
+    pub(crate) error: String,
+    pub(crate) description: String,
+    /// What came with it all the same: a token or a code.
+    pub(crate) secrets: Vec<String>,
+}
+
+impl Refusal {
+    /// Finds a refusal in a reply's body, where it stands as JSON or as form text.
+    pub(crate) fn read(reply: &Reply) -> Option<Refusal> {
+        let fields = match reply.json() {
+            Some(Value::Object(fields)) => fields,
+            Some(_) => return None,
+            None => fields_of(reply.text().ok().map(str::trim).filter(|text| text.starts_with("error"))?),
+        };
+        if reply.is_success() && fields.contains_key("access_token") {
+            return None;
+        }
+        // What a server that is down says in JSON, or a proxy before it, is no word about the credentials.
+        let is_outage = |refusal: &Refusal| !(300..=403).contains(&reply.status) && !refusal.is_known();
+        Refusal::of(&fields).filter(|refusal| !is_outage(refusal))
+    }
+
+    pub(crate) fn of(fields: &Map<String, Value>) -> Option<Refusal> {
+        let text = |name: &str| {
+            let field = fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            field.and_then(|(_, value)| value.as_str()).map(str::to_owned)
+        };
+        Some(Refusal {
+            error: text("error")?,
+            description: text("error_description").unwrap_or_default(),
+            secrets: ["access_token", "code"].into_iter().filter_map(text).map(|s| secret_of(&s)).collect(),
+        })
+    }
+
+    /// Whether its code is one of OAuth's or of Salesforce's.
+    fn is_known(&self) -> bool {
+        const BEGINNINGS: [&str; 8] = [
+            "invalid_",
+            "inactive_",
+            "unsupported_",
+            "unauthorized_client",
+            "access_denied",
+            "redirect_uri_",
+            "app_not_found",
+            "oauth_",
+        ];
+        let error = self.error.to_ascii_lowercase();
+        self.may_pass() || BEGINNINGS.iter().any(|beginning| error.starts_with(beginning))
+    }
+
+    /// Whether it says nothing against the credentials.
+    pub(crate) fn may_pass(&self) -> bool {
+        let passing = ["rate_limit_exceeded", "temporarily_unavailable", "unknown_error", "server_error"];
+        passing.iter().any(|error| self.error.eq_ignore_ascii_case(error))
+    }
+
+    /// Whatever the status says, refused credentials must not be sent again.
+    pub(crate) fn fault(&self, reply: &Reply) -> Option<Fault> {
+        let asks = self.error.eq_ignore_ascii_case("unknown_error")
+            && self.description.to_lowercase().contains("retry your request");
+        reply.fault().or(asks.then_some(Fault::AskedToRetry)).filter(|_| self.may_pass())
+    }
+}
+
+/// What is wrong with a reply of an OAuth endpoint, as far as repeating goes.
+pub(crate) fn oauth_fault(reply: &Reply) -> Option<Fault> {
+    Refusal::read(reply).map_or_else(|| reply.fault(), |refusal| refusal.fault(reply))
+}
+
+/// The pairs of form text or of a query, as JSON has them.
+pub(crate) fn fields_of(form: &str) -> Map<String, Value> {
+    let form = form.split('#').next().unwrap_or_default();
+    let mut fields = Map::new();
+    read_form(form).for_each(|(name, value)| drop(fields.insert(name, Value::String(value))));
+    fields
+}
+
+/// The reasons for which the API refused a request, as it said them.
+pub(crate) fn api_errors(reply: &Reply) -> Vec<ApiError> {
+    /// More than a person reads.
+    const MOST: usize = 50;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let error = |value: &Value| {
+        let either = |a: &str, b: &str| value.get(a).or(value.get(b)).map(text);
+        let (code, message) = (either("errorCode", "error"), either("message", "error_description"));
+        if code.is_none() && message.is_none() {
+            return None;
+        }
+        let fields = value.get("fields").and_then(Value::as_array).into_iter().flatten();
+        Some(ApiError {
+            error_code: code.unwrap_or_default(),
+            message: message.unwrap_or_default(),
+            fields: fields.take(MOST).map(text).collect(),
+        })
+    };
+    match reply.json() {
+        Some(Value::Array(urls)) if reply.status == 300 => {
+            let urls: Vec<String> = urls.iter().take(MOST).map(text).collect();
+            let message = format!("the external id matches several records: {}", urls.join(", "));
+            vec![ApiError { error_code: String::new(), message, fields: Vec::new() }]
+        }
+        Some(Value::Array(errors)) => errors.iter().take(MOST).filter_map(error).collect(),
+        Some(value) => error(&value).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+/// The one refusal that a new login can heal. The policy that bars a session from the REST API has the same
+/// code.
+pub(crate) fn is_expired_session(status: u16, errors: &[ApiError]) -> bool {
+    let is_policy = |e: &ApiError| e.message.to_lowercase().contains("not valid for use with the rest api");
+    status == 401 && errors.iter().any(|e| e.error_code == "INVALID_SESSION_ID" && !is_policy(e))
+}

@@ -1,0 +1,184 @@
+//! The token that the clones of a session share, and the one new login for all threads when it has expired.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::diagnosis::Context;
+use crate::error::Error;
+use crate::exchange::log_in;
+use crate::hints::case::{Odd, Tried};
+use crate::redact::{Secrets, secret_of};
+use crate::settings::Renewal;
+use crate::token::Token;
+use crate::wire::client::Client;
+use crate::wire::no_reply::{Cause, NoReply};
+use crate::wire::send::Request;
+use crate::wire::url::Url;
+use crate::wire::{Deadline, Fault};
+
+/// For how long the failure of a new login answers whoever meets the same expired token.
+const SHARED_FAILURE: Duration = Duration::from_secs(1);
+
+/// A new token that is rejected sooner than this will be rejected whenever it is new.
+const AT_ONCE: Duration = Duration::from_secs(60);
+
+/// What the clones of a session share.
+pub(crate) struct Shared {
+    pub(crate) instance: Url,
+    renewal: Renewal,
+    state: Mutex<State>,
+    login_ended: Condvar,
+}
+
+struct State {
+    token: Arc<Token>,
+    /// Every access token that the session has had, for messages to withhold.
+    secrets: Vec<String>,
+    /// When the token was issued, if that was by a new login and no request has been accepted with it yet.
+    unproven_since: Option<Instant>,
+    /// A thread is logging in again.
+    logging_in: bool,
+    /// Why the last new login was of no use, and when.
+    failure: Option<(Error, Instant)>,
+}
+
+impl Shared {
+    pub(crate) fn new(token: Token, renewal: Renewal) -> Shared {
+        let state = State {
+            secrets: vec![secret_of(token.access_token())],
+            token: Arc::new(token),
+            unproven_since: None,
+            logging_in: false,
+            failure: None,
+        };
+        let instance = state.token.instance.clone();
+        Shared { instance, renewal, state: Mutex::new(state), login_ended: Condvar::new() }
+    }
+
+    /// The current token, whatever became of it.
+    pub(crate) fn token(&self) -> Token {
+        Token::clone(&self.lock().token)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The token, or the failure after which there is no use in sending anything.
+    pub(crate) fn usable_token(&self) -> Result<Arc<Token>, Error> {
+        let state = self.lock();
+        match &state.failure {
+            Some((failure, _)) if failure.is_lasting() => Err(failure.clone()),
+            _ => Ok(state.token.clone()),
+        }
+    }
+
+    /// Notes that the API has accepted `token`. If it was rejected before, then by a reply that overtook this
+    /// one.
+    pub(crate) fn accepted(&self, token: &Arc<Token>) {
+        let mut state = self.lock();
+        if Arc::ptr_eq(&state.token, token) && state.unproven_since.take().is_some() {
+            state.failure = None;
+        }
+    }
+
+    /// Replaces the token `used`, which the API has rejected with `expired`, by one new login for all threads
+    /// that have come across it; tells whether it was this thread that logged in, which it may only when
+    /// `allowed`: once for a request.
+    pub(crate) fn log_in_again(
+        &self,
+        client: &Client,
+        request: &Request<'_>,
+        used: &Arc<Token>,
+        expired: Error,
+        allowed: bool,
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
+        let mut state = self
+            .login_ended
+            .wait_timeout_while(self.lock(), deadline.left(), |state| {
+                state.logging_in && Arc::ptr_eq(&state.token, used)
+            })
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
+        if !Arc::ptr_eq(&state.token, used) {
+            return Ok(false);
+        }
+        match &state.failure {
+            Some((failure, at)) if failure.is_lasting() || at.elapsed() < SHARED_FAILURE => {
+                return Err(failure.clone());
+            }
+            _ => {}
+        }
+        if state.logging_in {
+            drop(state);
+            let words = "another thread's new login took longer than this request may".to_owned();
+            let (cause, fault) = (Cause::ReplyTimeout, Some(Fault::NotSent));
+            let late = NoReply { cause, words, proxy: false, status: None, fault };
+            return Err(self.context(request).no_reply(&late));
+        }
+        if state.unproven_since.is_some_and(|issued| issued.elapsed() < AT_ONCE) {
+            state.failure = Some((expired.clone().lasting(), Instant::now()));
+            return Err(expired);
+        }
+        let (Renewal::Login(login), true) = (&self.renewal, allowed) else {
+            return Err(expired);
+        };
+        state.logging_in = true;
+        state.unproven_since = None;
+        let secrets = state.secrets.clone();
+        drop(state);
+        let _turn = Turn(self);
+
+        let outcome =
+            log_in(login, client, deadline.at_most(login.timeout), secrets.clone()).and_then(|token| {
+                let Some(other) = used.differs_in(&token) else {
+                    return Ok(token);
+                };
+                let secrets = Secrets { known: secrets, told: true };
+                let context = Context { host: &used.instance.authority, secrets, tried: Tried::Login(login) };
+                let (theirs, ours) = (context.secrets.origin(&token.instance), &used.instance.origin);
+                // Of its ids, a login host could make anything.
+                let problem = match other {
+                    "instance" => format!("at another instance ({theirs}) than the session's ({ours})"),
+                    _ => format!("at another {other} than the session's"),
+                };
+                let problem = format!("the new login arrived {problem}");
+                Err(context.unexpected(200, Odd::LoginElsewhere, problem).lasting())
+            });
+        let mut state = self.lock();
+        match outcome {
+            Ok(token) => {
+                state.secrets.push(secret_of(token.access_token()));
+                state.token = Arc::new(token);
+                state.unproven_since = Some(Instant::now());
+                state.failure = None;
+                Ok(true)
+            }
+            Err(error) => {
+                state.failure = Some((error.clone(), Instant::now()));
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn context<'a>(&'a self, request: &'a Request<'_>) -> Context<'a> {
+        let mut known = self.lock().secrets.clone();
+        if let Renewal::Login(login) = &self.renewal {
+            known.extend(login.secrets());
+        }
+        let secrets = Secrets { known, told: false };
+        let tried = Tried::Request { request, renewal: &self.renewal };
+        Context { host: &request.to.authority, secrets, tried }
+    }
+}
+
+/// A thread's turn to log in again; it ends however the login ends, by a panic too.
+struct Turn<'s>(&'s Shared);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.lock().logging_in = false;
+        self.0.login_ended.notify_all();
+    }
+}

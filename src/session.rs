@@ -1,0 +1,166 @@
+//! `Session`: what it is, its settings, its token, and where its paths go.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::http;
+
+use crate::address::parse_salesforce_url;
+use crate::error::{Error, setting};
+use crate::renewal::Shared;
+use crate::settings::Renewal;
+use crate::token::Token;
+use crate::wire::client::Client;
+use crate::wire::url::{is_absolute, is_url_char};
+#[cfg(doc)]
+use crate::{error::ErrorKind, login::Login, wire::url::path_segment};
+
+/// The API version of requests unless told otherwise: Spring '26. Pinned, since a program that was tried with
+/// one version's replies should not meet another's.
+pub(crate) const API_VERSION: &str = "v66.0";
+
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Requests as the user who logged in.
+///
+/// `Send + Sync`, and all requests take `&self`: threads share one session, and one login. Cheap to clone:
+/// clones share token and login, and may have a [timeout](Session::timeout) or an [API
+/// version](Session::api_version) of their own.
+///
+/// A `path` that begins with `/` is taken from the instance's root, any other is relative to
+/// `/services/data/vNN.N/`; an absolute URL is accepted on the instance's own origin only. What is not plain
+/// ASCII in it must be percent-encoded, see [`path_segment`].
+///
+/// **An expired session** is replaced by one new login, and the request is sent again; threads that meet it
+/// together share that login. Refused credentials, and a new token that is rejected within a minute, are
+/// remembered and not tried again, so that a loop of requests cannot lock the user out. A new login that
+/// failed for another reason, an outage say, is tried again by the first request after a second.
+///
+/// **Retries**, at most two and within the timeout: when nothing was sent yet, and when the API is asked too
+/// much (429), every request; when the connection was lost or Salesforce is unavailable (502, 503, 504), only
+/// those that read. `Retry-After` in seconds is honoured. A request without a body, a DELETE say, is repeated
+/// only when no connection was made.
+#[derive(Clone)]
+pub struct Session {
+    pub(crate) shared: Arc<Shared>,
+    // A setting that cannot be used is told by the first request, unless it is set anew.
+    pub(crate) client: Result<Client, Error>,
+    pub(crate) version: Result<String, Error>,
+    pub(crate) timeout: Duration,
+}
+
+impl Session {
+    /// A session of a kept token alone: it cannot log in again by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] when `SSL_CERT_FILE` or a proxy variable cannot be used.
+    pub fn new(token: Token) -> Result<Session, Error> {
+        Ok(Session::made_of(Client::new(None)?, token, Renewal::TokenAlone))
+    }
+
+    /// The API version of relative paths: `66.0`, `66` or `v66.0`. Default `66.0`, which stays the same
+    /// through all releases of this crate that are compatible.
+    #[must_use]
+    pub fn api_version(mut self, version: impl AsRef<str>) -> Session {
+        self.version = api_version("api_version", version.as_ref());
+        self
+    }
+
+    /// How long each request may take, retries and a new login included; 120 seconds by default, of which
+    /// connecting may take 10.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Session {
+        self.timeout = timeout;
+        self
+    }
+
+    /// An agent of the caller's own, see [`Login::agent`]; new logins use it too.
+    #[must_use]
+    pub fn agent(mut self, agent: ureq::Agent) -> Session {
+        self.client = Client::new(Some(agent));
+        self
+    }
+
+    /// The current token, the newest if the session has logged in again.
+    #[must_use]
+    pub fn token(&self) -> Token {
+        self.shared.token()
+    }
+
+    /// Where `path` goes, for [`run`](Session::run).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] when `path` is a URL of another origin, or holds what no URL can.
+    pub fn url(&self, path: &str) -> Result<String, Error> {
+        Ok(format!("{}{}", self.shared.instance.origin, self.path(path)?))
+    }
+
+    pub(crate) fn made_of(client: Client, token: Token, renewal: Renewal) -> Session {
+        Session {
+            shared: Arc::new(Shared::new(token, renewal)),
+            client: Ok(client),
+            version: Ok(API_VERSION.to_owned()),
+            timeout: REQUEST_TIMEOUT,
+        }
+    }
+
+    /// Where `path` goes at the instance.
+    pub(crate) fn path(&self, path: &str) -> Result<String, Error> {
+        let version = self.version.as_ref().map_err(Error::clone)?;
+        let instance = &self.shared.instance;
+        let path = if is_absolute(path) {
+            let url = parse_salesforce_url(path).map_err(|bad| setting("path", bad.to_string()))?;
+            if url.origin != instance.origin {
+                let problem = format!("is a URL of {}, not of {}", url.authority, instance.origin);
+                return Err(setting("path", problem));
+            }
+            url.path
+        } else if path.starts_with("//") {
+            return Err(setting("path", "begins with //, which names another host"));
+        } else if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/services/data/{version}/{path}")
+        };
+        if let Some(odd) = path.chars().find(|c| !is_url_char(*c)) {
+            let problem = format!(
+                "holds {odd:?}, which no URL can: percent-encode it (a space is %20), and send SOQL with query"
+            );
+            return Err(setting("path", problem));
+        }
+        // `http::Uri` takes no more.
+        let length = instance.origin.len() + path.len();
+        if length >= usize::from(u16::MAX)
+            || format!("{}{path}", instance.origin).parse::<http::Uri>().is_err()
+        {
+            let problem = format!(
+                "makes a URL of {length} bytes that cannot be sent: if it is long, shorten the SOQL, e.g. by fewer ids in \
+                 IN (...) and several queries"
+            );
+            return Err(setting("path", problem));
+        }
+        Ok(path)
+    }
+}
+
+/// `66`, `66.0` and `v66.0` are all `v66.0`.
+pub(crate) fn api_version(name: &str, version: &str) -> Result<String, Error> {
+    let number = version.trim().trim_start_matches(['v', 'V']);
+    match number.strip_suffix(".0").unwrap_or(number).parse::<u16>() {
+        Ok(number) => Ok(format!("v{number}.0")),
+        Err(_) => Err(setting(name, "is not an API version: write e.g. 66.0")),
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = self.version.as_deref().unwrap_or("unusable");
+        f.debug_struct("Session")
+            .field("instance_url", &self.shared.instance.origin)
+            .field("version", &version)
+            .finish_non_exhaustive()
+    }
+}
