@@ -1,0 +1,69 @@
+//! Logging in, and what is printed of a login.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::str;
+
+use anyhow::Context as _;
+use sf_login::{Login, Token};
+
+use crate::command_line::usage;
+use crate::output::print;
+
+pub fn log_in(format: Format, password_stdin: bool) -> anyhow::Result<()> {
+    let login = if password_stdin { Login::from_env_with_password(password()?)? } else { Login::from_env()? };
+    let token = login.token()?;
+    announce("", &token, &login);
+    print(&format(&token)?)
+}
+
+/// What to print of a token.
+pub type Format = fn(&Token) -> serde_json::Result<String>;
+
+pub fn format_named(name: &str) -> anyhow::Result<Format> {
+    // No quote can be in either: a token has RFC 6750's characters and !, a URL fewer.
+    fn variables(export: &str, quote: &str, token: &Token) -> String {
+        let (secret, instance) = (token.access_token(), token.instance_url());
+        format!(
+            "{export}SF_ACCESS_TOKEN={quote}{secret}{quote}\n{export}SF_ORG_INSTANCE_URL={quote}{instance}{quote}\n"
+        )
+    }
+    Ok(match name {
+        "token" => |token| Ok(format!("{}\n", token.access_token())),
+        "json" => |token| Ok(format!("{}\n", serde_json::to_string(token)?)),
+        "env" => |token| Ok(variables("export ", "'", token)),
+        "dotenv" => |token| Ok(variables("", "", token)),
+        "header" => |token| Ok(format!("Authorization: Bearer {}\n", token.access_token())),
+        _ => return usage("--format takes token, json, env, dotenv or header"),
+    })
+}
+
+/// On a terminal only: who reads a file wants the results.
+pub fn announce(why: &str, token: &Token, login: &Login) {
+    if io::stderr().is_terminal() {
+        let _ = writeln!(io::stderr(), "sf-login: {why}logged in to {} ({login})", token.instance_url());
+    }
+}
+
+/// The first line of standard input, without its line end and without a byte order mark.
+fn password() -> anyhow::Result<String> {
+    /// Far more than any password.
+    const LONGEST: usize = 64 * 1024;
+    if io::stdin().is_terminal() {
+        return usage("--password-stdin does not ask: pipe the password in, or set SF_PASSWORD by read -rs");
+    }
+    let mut line = Vec::new();
+    let mut input = io::stdin().lock().take(LONGEST as u64 + 1);
+    input.read_until(b'\n', &mut line).context("standard input cannot be read")?;
+    let line = line.strip_suffix(b"\n").unwrap_or(&line);
+    // Truncated, it would be a wrong one, and wrong ones lock the user out.
+    if line.len() > LONGEST {
+        return usage("--password-stdin got more than a password");
+    }
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+    match str::from_utf8(line) {
+        Ok("") => usage("--password-stdin got no password on standard input"),
+        Ok(password) => Ok(password.to_owned()),
+        Err(_) => usage("--password-stdin got a password that is not UTF-8"),
+    }
+}

@@ -1,0 +1,39 @@
+//! The session that `get` and `query` use, and its end.
+
+use std::env;
+
+use sf_login::{Login, Session};
+
+use crate::command_line::usage;
+use crate::login::announce;
+use crate::output::is_closed_pipe;
+
+/// Does `work` with the session of the environment. Each login says who and where.
+pub fn with_session(work: impl FnOnce(&Session) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let session = Session::from_env()?;
+    let first = session.token();
+    if !has_token() {
+        announce("", &first, &Login::from_env()?);
+    }
+    match work(&session) {
+        // Who reads no further has seen enough of a result; a token that nobody read is lost.
+        Err(error) if is_closed_pipe(&error) => return Ok(()),
+        outcome => outcome?,
+    }
+    let last = session.token();
+    if last.access_token() != first.access_token() {
+        announce("the session had expired; ", &last, &Login::from_env()?);
+    }
+    Ok(())
+}
+
+fn has_token() -> bool {
+    env::var_os("SF_ACCESS_TOKEN").is_some_and(|token| !token.is_empty())
+}
+
+pub fn revoke() -> anyhow::Result<()> {
+    if !has_token() {
+        return usage("SF_ACCESS_TOKEN is not set: write the token that is to be logged out");
+    }
+    Ok(Session::from_env()?.revoke()?)
+}
