@@ -1,0 +1,138 @@
+//! `sf-login query`.
+
+use fake_org::{Answer, Org};
+use serde_json::json;
+
+use super::{first_line, program, started};
+use crate::support::{QUERY, done, sf_login};
+
+#[test]
+fn query_prints_each_record_on_a_line_as_salesforce_wrote_it() {
+    let org = Org::start();
+    let page = |next: &str, records: &str| {
+        Answer::json(200, format!("{{\n \"totalSize\" : 3, {next}\n \"records\" : [ {records} ]\n}}\n"))
+    };
+    let first = "{ \"attributes\": {\"type\":\"X\"},\r\n  \"Amount\" : 1.10,\n\t\"Big\":12345678901234567890.00,\
+                 \"Text\":\"a\\nb\\u00e4\\/ \u{e4}\" }, {\"Exp\":1E5,\"Rate\":-0.0}";
+    org.answer_to(QUERY, page(&format!("\"done\":false, \"nextRecordsUrl\":\"{QUERY}/01g-2\","), first));
+    org.answer_to(QUERY, page("\"done\":true,", "\n{\n}\n").gzip());
+    let run = sf_login(&org.env(), &["query", "SELECT X FROM Y WHERE Z = 'a+b & ä'"]);
+    let lines = [
+        "{ \"attributes\": {\"type\":\"X\"},  \"Amount\" : 1.10,\t\"Big\":12345678901234567890.00,\
+         \"Text\":\"a\\nb\\u00e4\\/ \u{e4}\" }",
+        "{\"Exp\":1E5,\"Rate\":-0.0}",
+        "{}",
+        "",
+    ];
+    assert_eq!(run, done(&lines.join("\n")));
+    let requests = org.requests();
+    assert_eq!(requests[1].param("q").as_deref(), Some("SELECT X FROM Y WHERE Z = 'a+b & ä'"));
+    assert_eq!(requests[2].path, format!("{QUERY}/01g-2"));
+}
+
+#[test]
+fn query_goes_through_all_pages() {
+    let org = Org::start();
+    org.seed_accounts(25);
+    org.setup(|setup| setup.page_size = 10);
+    let run = sf_login(&org.env(), &["query", "SELECT Name FROM Account"]);
+    let line = |n| {
+        let url = format!("/services/data/v66.0/sobjects/Account/0015g0{n:09}AAA");
+        format!(r#"{{"attributes":{{"type":"Account","url":"{url}"}},"Name":"Account {n:05}"}}"#) + "\n"
+    };
+    assert_eq!(run, done(&(1..=25).map(line).collect::<String>()));
+    assert_eq!(org.take_requests().len(), 4, "one login, three pages");
+}
+
+#[test]
+fn a_query_without_records_prints_nothing() {
+    let org = Org::start();
+    org.seed_accounts(5);
+    for soql in ["SELECT COUNT() FROM Account", "SELECT Id FROM Account WHERE Name = 'nobody'"] {
+        assert_eq!(sf_login(&org.env(), &["query", soql]), done(""), "{soql}");
+    }
+}
+
+#[test]
+fn a_query_that_fails_later_has_printed_what_came_before() {
+    let cases = [
+        (
+            "a refusal",
+            Answer::api_error(400, "INVALID_QUERY_LOCATOR", "invalid query locator"),
+            4,
+            "sf-login: request refused: invalid query locator (INVALID_QUERY_LOCATOR) (HTTP 400)",
+        ),
+        (
+            "a page that is truncated",
+            Answer::json(200, "{\"records\":[]}").cut_after(5).header("Retry-After", "0"),
+            1,
+            "sf-login: unexpected reply: truncated or corrupted (HTTP 200)",
+        ),
+        (
+            "a web page",
+            Answer::html(200, "Maintenance"),
+            1,
+            "sf-login: unexpected reply: an HTML page titled \"Maintenance\" (HTTP 200)",
+        ),
+        (
+            "the first page again",
+            Answer::json(
+                200,
+                json!({ "totalSize": 2, "done": false, "nextRecordsUrl": format!("{QUERY}/01g-1"), "records": [{}] }),
+            ),
+            1,
+            "sf-login: unexpected reply: the query repeats a page: nextRecordsUrl leads back (HTTP 200)",
+        ),
+    ];
+    for (case, answer, code, says) in cases {
+        let org = Org::start();
+        org.answer_to(QUERY, first_page());
+        org.always(&format!("{QUERY}/01g-1"), answer);
+        let run = sf_login(&org.env(), &["query", "SELECT Id FROM Account"]);
+        assert_eq!((run.code, &*run.stdout), (Some(code), "{\"Id\":\"1\"}\n"), "{case}: {}", run.stderr);
+        assert_eq!(run.headline(), says, "{case}");
+    }
+}
+
+#[test]
+fn a_subquery_that_goes_on_elsewhere_is_no_shorter_record() {
+    let org = Org::start();
+    let contacts = json!({ "totalSize": 300, "done": false, "nextRecordsUrl": "/x", "records": [{}] });
+    let record = json!({ "Id": "1", "Contacts": contacts });
+    let page = json!({ "totalSize": 1, "done": true, "records": [record] });
+    org.answer_to(QUERY, Answer::json(200, page));
+    let run = sf_login(&org.env(), &["query", "SELECT Id, (SELECT Id FROM Contacts) FROM Account"]);
+    assert_eq!((run.code, &*run.stdout), (Some(1), ""));
+    let says = "sf-login: unexpected reply: a subquery has more rows than the page holds (HTTP 200)";
+    assert_eq!(run.headline(), says);
+}
+
+#[test]
+fn a_query_logs_in_anew_between_pages() {
+    let org = Org::start();
+    org.seed_accounts(30);
+    org.setup(|setup| {
+        setup.page_size = 10;
+        setup.session_uses = Some(2);
+    });
+    let run = sf_login(&org.env(), &["query", "SELECT Id FROM Account"]);
+    assert_eq!((run.code, &*run.stderr, run.stdout.lines().count()), (Some(0), "", 30));
+    assert_eq!(org.logins(), 2);
+}
+
+#[test]
+fn a_page_is_printed_before_the_next_one_is_asked_for() {
+    let org = Org::start();
+    org.answer_to(QUERY, first_page());
+    org.always(&format!("{QUERY}/01g-1"), Answer::stall());
+    let mut query = started(program(&org.env()).args(["query", "SELECT Id FROM Account"]));
+    assert_eq!(first_line(&mut query), "{\"Id\":\"1\"}\n");
+    drop(org);
+    assert_eq!(query.wait().expect("it ends").code(), Some(1));
+}
+
+/// One record, and more to come.
+fn first_page() -> Answer {
+    let page = json!({ "totalSize": 2, "done": false, "nextRecordsUrl": format!("{QUERY}/01g-1"), "records": [{ "Id": "1" }] });
+    Answer::json(200, page)
+}

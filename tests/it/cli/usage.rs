@@ -1,0 +1,125 @@
+//! Help, and a command line that cannot be understood.
+
+use fake_org::Org;
+
+use super::{program, text};
+use crate::support::{done, failed, sf_login};
+
+#[test]
+fn help_has_every_flow_variable_and_exit_code() {
+    let help = sf_login(&[], &["--help"]);
+    assert_eq!((help.code, &*help.stderr), (Some(0), ""));
+    assert_eq!(sf_login(&[], &["-h"]), help);
+    let secret = ["SF_CLIENT_SECRET", "SF_PASSWORD", "SF_SECURITY_TOKEN", "SF_ACCESS_TOKEN", "SSL_CERT_FILE"];
+    let described = |name: &str| help.stdout.lines().any(|line| line.starts_with(&format!("  {name}  ")));
+    for name in sf_login::ENV_VARS.iter().chain(&secret) {
+        assert!(described(name), "{name} is not described");
+    }
+    assert!(help.stdout.contains("\n  HTTPS_PROXY, ALL_PROXY, NO_PROXY"));
+    for code in 0..=4 {
+        assert!(help.stdout.contains(&format!("\n  {code}  ")), "exit code {code} is not described");
+    }
+    let examples = [
+        "\n    sf-login\n",
+        "export SF_FLOW=client_credentials\n    export SF_LOGIN_URL=https://ACME.my.salesforce.com\n",
+        "export SF_FLOW=code_credentials\n    export SF_LOGIN_URL=https://ACME.my.site.com/customers\n",
+        "\n    out=$(sf-login --format env) && eval \"$out\"\n",
+        "\n    sf-login --password-stdin < password.txt\n",
+        "\n    sf-login query 'SELECT Id, Name FROM Account' | jq -r .Name\n",
+    ];
+    for example in examples {
+        assert!(help.stdout.contains(example), "{example:?} is missing");
+    }
+    for format in ["token", "json", "env", "dotenv", "header"] {
+        assert!(help.stdout.contains(&format!("\n  {format} ")), "the format {format} is not described");
+    }
+    for line in help.stdout.lines() {
+        assert!(line.chars().count() <= 80, "longer than a terminal's line: {line}");
+    }
+}
+
+#[test]
+fn version_is_the_crates() {
+    let version = done(concat!("sf-login ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(sf_login(&[], &["--version"]), version);
+    assert_eq!(sf_login(&[], &["-V"]), version);
+}
+
+#[test]
+fn asking_a_command_for_help_sends_nothing() {
+    let org = Org::start();
+    let help = sf_login(&[], &["--help"]);
+    for args in [["get", "--help"], ["query", "--help"], ["query", "-h"], ["revoke", "--help"]] {
+        assert_eq!(sf_login(&org.env(), &args), help, "{args:?}");
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
+fn a_command_line_that_cannot_be_understood_exits_2_and_sends_nothing() {
+    let org = Org::start();
+    let formats = "--format takes token, json, env, dotenv or header";
+    let cases: &[(&[&str], &str)] = &[
+        (&["login"], "no such command: there are get, query, revoke and help"),
+        (&[""], "no such command: there are get, query, revoke and help"),
+        (&["--format"], formats),
+        (&["--format="], formats),
+        (&["--format", "yaml"], formats),
+        (&["--format=JSON"], formats),
+        (&["--quiet"], "no option --quiet"),
+        (&["--format", "json", "--quiet"], "no option --quiet"),
+        (&["-q"], "no option -q"),
+        (&["-quiet"], "no option -q"),
+        (&["-ä"], "no option -"),
+        (&["--password-stdin=yes"], "--password-stdin takes no value"),
+        (&["--password-stdin", "limits"], "no such command: there are get, query, revoke and help"),
+        (&["get"], "get takes one PATH"),
+        (&["get", "limits", "limits"], "get takes one PATH"),
+        (&["query"], "query takes one SOQL, in quotes"),
+        (&["query", "SELECT", "Id", "FROM", "Account"], "query takes one SOQL, in quotes"),
+        (&["revoke", "all"], "revoke takes no argument"),
+    ];
+    for (args, says) in cases {
+        let expected = failed(2, &format!("{says}\nsee sf-login --help"));
+        assert_eq!(sf_login(&org.env(), args), expected, "{args:?}");
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
+fn a_secret_on_the_command_line_is_not_said_again() {
+    let org = Org::start();
+    let cases: &[&[&str]] = &[
+        &["hunter2"],
+        &["--password", "hunter2"],
+        &["--password=hunter2"],
+        &["-phunter2"],
+        &["-p=hunter2"],
+        &["--password-stdin=hunter2"],
+        &["--password-stdin", "hunter2"],
+        &["--format", "hunter2"],
+        &["--format=hunter2"],
+        &["revoke", "hunter2"],
+        &["get", "limits", "hunter2"],
+        &["query", "SELECT Id FROM Account", "hunter2"],
+    ];
+    for args in cases {
+        let run = sf_login(&org.env(), args);
+        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{args:?}");
+        assert!(run.stderr.ends_with("\nsee sf-login --help\n"), "{args:?}: {}", run.stderr);
+        assert!(!run.stderr.contains("hunter2"), "{args:?}: {}", run.stderr);
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_not_utf_8_exits_2() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let path = std::ffi::OsStr::from_bytes(b"sobjects/\xff");
+    let output = program(&[]).arg("get").arg(path).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(&output.stdout), "");
+    assert_eq!(text(&output.stderr), "sf-login: an argument is not UTF-8\nsee sf-login --help\n");
+}
