@@ -1,6 +1,6 @@
 //! Bad luck, the same for the same seed.
 
-use crate::http::{Answer, Request, gzip};
+use crate::{Answer, Request, gzip};
 
 /// Numbers that look random (splitmix64).
 #[derive(Clone, Debug)]

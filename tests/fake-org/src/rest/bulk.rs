@@ -3,8 +3,10 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
 use serde_json::{Map, Value, json};
 
-use super::{Call, Refusal, Rest, Result, Row, external_id, insertion, json_body, missing_id};
-use super::{no_such_object, take_id, writable};
+use super::records::{external_id, insertion, take_id, writable};
+use super::refusal::{Refusal, missing_id, no_such_object};
+use super::table::Row;
+use super::{Call, Rest, Result, json_body};
 use crate::schema::{self, Field, Kind, Object};
 use crate::soql::Selected;
 use crate::{Answer, Setup, USER_ID, text};
