@@ -17,6 +17,9 @@ mod requests;
 mod revoke;
 mod run;
 
+// The house.
+mod rooms;
+
 // Rules that hold for both.
 mod deadlines;
 mod origin;
