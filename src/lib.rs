@@ -126,6 +126,9 @@ mod login;
 mod exchange;
 #[cfg(feature = "jwt")]
 #[allow(dead_code)]
+mod jwt;
+#[cfg(feature = "jwt")]
+#[allow(dead_code)]
 mod key;
 mod settings;
 mod token;
