@@ -1,5 +1,8 @@
 //! A login under way: its requests, and what their replies mean.
 
+#[cfg(feature = "jwt")]
+use std::time::SystemTime;
+
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde_json::Value;
 use ureq::http::{HeaderName, HeaderValue, header};
@@ -8,6 +11,8 @@ use crate::address::{AUTHORIZE_PATH, TOKEN_PATH, parse_login_url};
 use crate::diagnosis::Context;
 use crate::error::{Error, ErrorKind, setting};
 use crate::hints::case::{Odd, Symptom, Tried};
+#[cfg(feature = "jwt")]
+use crate::jwt::{Claims, GRANT_TYPE};
 use crate::redact::Secrets;
 use crate::refusal::{Refusal, fields_of, oauth_fault};
 use crate::settings::{Flow, Settings};
@@ -29,21 +34,35 @@ pub(crate) fn log_in(
     secrets.extend(settings.secrets());
     let secrets = Secrets { known: secrets, told: true };
     let mut exchange = Exchange { settings, client, deadline, site, secrets };
+    let mut fields = vec![("client_id", &*settings.client_id)];
+    fields.extend(settings.client_secret.as_deref().map(|secret| ("client_secret", secret)));
     match &settings.flow {
         Flow::Password { username, password, security_token } => {
             let password = format!("{password}{security_token}");
-            let grant = [("username", &**username), ("password", &password)];
-            exchange.token(RequestKind::Login, "password", &grant)
+            fields.extend([("username", &**username), ("password", &password)]);
+            exchange.token(RequestKind::Login, "password", &fields)
         }
-        Flow::ClientCredentials => exchange.token(RequestKind::Login, "client_credentials", &[]),
+        Flow::ClientCredentials => exchange.token(RequestKind::Login, "client_credentials", &fields),
         Flow::CodeCredentials { username, password, redirect_uri } => {
             let verifier = code_verifier()?;
             let basic = BASE64_STANDARD.encode(format!("{username}:{password}"));
             exchange.secrets.known.extend([verifier.clone(), basic.clone()]);
             let code = exchange.code(&basic, redirect_uri, &verifier)?;
-            let grant = [("code", &*code), ("redirect_uri", redirect_uri), ("code_verifier", &verifier)];
+            fields.extend([("code", &*code), ("redirect_uri", redirect_uri), ("code_verifier", &verifier)]);
             // A code is spent by the first exchange that arrives, a password is not.
-            exchange.token(RequestKind::Write, "authorization_code", &grant)
+            exchange.token(RequestKind::Write, "authorization_code", &fields)
+        }
+        #[cfg(feature = "jwt")]
+        Flow::JwtBearer { username, key, audience } => {
+            let bad_key = |problem: &&'static str| settings.setting("private_key", *problem);
+            let login_url = format!("{}{}", exchange.site.origin, exchange.site.path);
+            let aud = if audience.is_empty() { &login_url } else { audience };
+            let claims = Claims { iss: &settings.client_id, sub: username, aud };
+            let key = key.as_ref().map_err(bad_key)?;
+            let assertion = claims.sign(key, SystemTime::now()).map_err(|problem| bad_key(&problem))?;
+            exchange.secrets.known.push(assertion.clone());
+            // The assertion says which app it is; a consumer secret, even a wrong one, has no part in it.
+            exchange.token(RequestKind::Login, GRANT_TYPE, &[("assertion", &assertion)])
         }
     }
 }
@@ -60,12 +79,8 @@ struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// The POST to the token endpoint, with which every flow ends.
-    fn token(&self, kind: RequestKind, grant_type: &str, grant: &[(&str, &str)]) -> Result<Token, Error> {
-        let app = self.settings;
-        let mut fields = vec![("grant_type", grant_type), ("client_id", &*app.client_id)];
-        fields.extend(app.client_secret.as_deref().map(|secret| ("client_secret", secret)));
-        fields.extend(grant);
-        let body = form(&fields);
+    fn token(&self, kind: RequestKind, grant_type: &str, fields: &[(&str, &str)]) -> Result<Token, Error> {
+        let body = form(&[&[("grant_type", grant_type)], fields].concat());
         let reply = self.send(Request::form(&self.site, self.path(TOKEN_PATH), &body, kind))?;
         match reply.json() {
             Some(Value::Object(fields)) if reply.is_success() => {
@@ -147,10 +162,8 @@ impl Exchange<'_> {
     /// A refusal in the query of a redirect, to the callback or to an error page of the same host.
     fn redirected_refusal(&self, reply: &Reply) -> Option<Refusal> {
         let location = reply.location.as_deref()?;
-        let is_callback = match &self.settings.flow {
-            Flow::CodeCredentials { redirect_uri, .. } => location.starts_with(redirect_uri),
-            Flow::Password { .. } | Flow::ClientCredentials => false,
-        };
+        let callback = self.settings.value("redirect_uri");
+        let is_callback = callback.is_some_and(|callback| location.starts_with(callback));
         if !is_callback && self.context().leads_elsewhere(location).is_some() {
             return None;
         }

@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::key::Key;
 
+/// What the token endpoint calls this flow.
+pub(crate) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
 /// For how long an assertion is good: long enough for every repeat of its login and a clock that is fast or
 /// slow by a few minutes.
 const LIFETIME: Duration = Duration::from_secs(300);

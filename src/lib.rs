@@ -125,10 +125,8 @@ mod login;
 // A login under way, and the token that comes of it.
 mod exchange;
 #[cfg(feature = "jwt")]
-#[allow(dead_code)]
 mod jwt;
 #[cfg(feature = "jwt")]
-#[allow(dead_code)]
 mod key;
 mod settings;
 mod token;

@@ -7,6 +7,8 @@ use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::exchange::log_in;
+#[cfg(feature = "jwt")]
+use crate::key::Key;
 use crate::session::Session;
 use crate::settings::{Flow, Renewal, Settings};
 use crate::token::Token;
@@ -113,6 +115,34 @@ impl App {
         })
     }
 
+    /// The JWT bearer flow: as that user, without a password. Instead, a private key signs who logs in, and the
+    /// app has the key's certificate.
+    ///
+    /// `private_key` is the text of its PEM: RSA, 2048 to 4096 bits, not encrypted, in PKCS#8 or PKCS#1, whatever
+    /// became of its line breaks on the way. Salesforce wants the user approved beforehand for the app, which
+    /// has the scopes `api` and `refresh_token`. The consumer secret has no part in this flow.
+    ///
+    /// Exists with the feature `jwt`, which is on by default.
+    ///
+    /// ```
+    /// # let org = fake_org::Org::start();
+    /// # let (key, pem, my_domain) = (fake_org::CLIENT_ID, fake_org::JWT_KEY, org.url());
+    /// let app = sf_login::App::without_secret(key);
+    /// let token = app.jwt_bearer("ada@example.com", pem).login_url(my_domain).token()?;
+    /// println!("logged in as {:?}", token.user_id());
+    /// # assert_eq!(token.user_id(), Some(fake_org::USER_ID));
+    /// # Ok::<(), sf_login::Error>(())
+    /// ```
+    #[cfg(feature = "jwt")]
+    #[must_use]
+    pub fn jwt_bearer(self, username: impl Into<String>, private_key: impl AsRef<str>) -> Login {
+        self.login_by(Flow::JwtBearer {
+            username: trimmed(username),
+            key: Key::from_pem(private_key.as_ref()),
+            audience: String::new(),
+        })
+    }
+
     fn login_by(self, flow: Flow) -> Login {
         Login(Settings {
             client_id: self.client_id,
@@ -122,6 +152,7 @@ impl App {
             timeout: LOGIN_TIMEOUT,
             agent: None,
             from_env: false,
+            from_files: Vec::new(),
         })
     }
 }
@@ -160,6 +191,20 @@ impl Login {
     #[must_use]
     pub fn login_url(mut self, url: impl Into<String>) -> Login {
         self.0.login_url = url.into();
+        self
+    }
+
+    /// Whom the JWT bearer flow's assertion is for, its `aud`; the login URL by default.
+    ///
+    /// Older orgs and connected apps that log in at their My Domain may want `https://login.salesforce.com` or
+    /// `https://test.salesforce.com` here. Spaces around and slashes at the end are taken off. It has no part in
+    /// the other flows, and exists with the feature `jwt`.
+    #[cfg(feature = "jwt")]
+    #[must_use]
+    pub fn audience(mut self, url: impl Into<String>) -> Login {
+        if let Flow::JwtBearer { audience, .. } = &mut self.0.flow {
+            *audience = trimmed(url).trim_end_matches([' ', '/']).to_owned();
+        }
         self
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::address::parse_login_url;
 use crate::error::{Error, setting};
+#[cfg(feature = "jwt")]
+use crate::key::Key;
 use crate::redact::printable;
 use crate::wire::url::Url;
 
@@ -19,13 +21,15 @@ pub(crate) struct Settings {
     pub(crate) agent: Option<ureq::Agent>,
     /// Whether errors name settings as the variables they came from.
     pub(crate) from_env: bool,
+    /// The variables whose values came from the files that `..._FILE` names.
+    pub(crate) from_files: Vec<&'static str>,
 }
 
 impl Settings {
     /// Checks all that can be checked without sending anything, and gives where the login goes.
     pub(crate) fn check(&self) -> Result<Url, Error> {
         for (name, value, _) in self.values() {
-            if value.is_empty() && name != "security_token" {
+            if value.is_empty() && !matches!(name, "security_token" | "audience" | "private_key") {
                 return Err(self.setting(name, "is empty"));
             }
             if value.contains(['\r', '\n', '\0']) {
@@ -53,28 +57,47 @@ impl Settings {
                 "is a generic host, where Experience Cloud users cannot log in: write the site's address, e.g. \
                  https://ACME.my.site.com/customers",
             )),
-            Flow::Password { .. } | Flow::ClientCredentials | Flow::CodeCredentials { .. } => Ok(site),
+            #[cfg(feature = "jwt")]
+            Flow::JwtBearer { key: Err(problem), .. } => Err(self.setting("private_key", *problem)),
+            _ => Ok(site),
         }
     }
 
-    /// The settings that its flow uses: name, value, and whether it is a secret.
+    /// The settings that the flow uses: name, value, and whether it is a secret.
     fn values(&self) -> Vec<(&'static str, &str, bool)> {
-        let mut settings = vec![("client_id", &*self.client_id, false)];
-        settings.extend(self.client_secret.as_deref().map(|secret| ("client_secret", secret, true)));
+        let id = ("client_id", &*self.client_id, false);
+        let secret = self.client_secret.as_deref().map(|secret| ("client_secret", secret, true));
+        let app = [id].into_iter().chain(secret);
         match &self.flow {
-            Flow::Password { username, password, security_token } => settings.extend([
-                ("username", &**username, false),
-                ("password", password, true),
-                ("security_token", security_token, true),
-            ]),
-            Flow::ClientCredentials => {}
-            Flow::CodeCredentials { username, password, redirect_uri } => settings.extend([
-                ("username", &**username, false),
-                ("password", password, true),
-                ("redirect_uri", redirect_uri, false),
-            ]),
+            Flow::Password { username, password, security_token } => app
+                .chain([
+                    ("username", &**username, false),
+                    ("password", password, true),
+                    ("security_token", security_token, true),
+                ])
+                .collect(),
+            Flow::ClientCredentials => app.collect(),
+            Flow::CodeCredentials { username, password, redirect_uri } => app
+                .chain([
+                    ("username", &**username, false),
+                    ("password", password, true),
+                    ("redirect_uri", redirect_uri, false),
+                ])
+                .collect(),
+            // Not the consumer secret: one that is set and wrong must not matter.
+            #[cfg(feature = "jwt")]
+            Flow::JwtBearer { username, key, audience } => vec![
+                id,
+                ("username", username, false),
+                ("private_key", key.as_ref().map_or("", Key::secret), true),
+                ("audience", audience, false),
+            ],
         }
-        settings
+    }
+
+    /// A setting by its name, where the flow uses it.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        self.values().into_iter().find_map(|(setting, value, _)| (setting == name).then_some(value))
     }
 
     pub(crate) fn secrets(&self) -> Vec<String> {
@@ -83,25 +106,49 @@ impl Settings {
         secrets.map(|(_, value, _)| value.to_owned()).collect()
     }
 
-    /// Names the setting as the caller wrote it: `login_url`, or `SF_LOGIN_URL`.
+    /// Names the setting as the caller wrote it: `login_url`, `SF_LOGIN_URL` or `SF_PASSWORD_FILE`.
     pub(crate) fn setting(&self, name: &str, problem: impl Into<String>) -> Error {
-        if self.from_env {
-            setting(&format!("SF_{}", name.to_uppercase()), problem)
-        } else {
+        let variable = match name {
+            "private_key" => "SF_JWT_KEY".to_owned(),
+            "audience" => "SF_AUDIENCE_URL".to_owned(),
+            _ => format!("SF_{}", name.to_uppercase()),
+        };
+        if !self.from_env {
             setting(name, problem)
+        } else if self.from_files.contains(&&*variable) {
+            setting(&format!("{variable}_FILE"), problem)
+        } else {
+            setting(&variable, problem)
         }
     }
 }
 
 /// What a login proves itself with.
 //
-// A new one is chosen by a method of `App` and by its name in `Login::read_env`; to all else the compiler
-// leads.
+// To what a new one needs here and in `exchange` the compiler leads. It does not lead to: a method of `App`; its
+// name in `Login::read_env`, and there its variables in `ENV_VARS`; what it demands in `Settings::check`; the
+// hints that it needs, and those that must not speak of it (`Case::is_password` and its like).
 #[derive(Clone)]
 pub(crate) enum Flow {
-    Password { username: String, password: String, security_token: String },
+    Password {
+        username: String,
+        password: String,
+        security_token: String,
+    },
     ClientCredentials,
-    CodeCredentials { username: String, password: String, redirect_uri: String },
+    CodeCredentials {
+        username: String,
+        password: String,
+        redirect_uri: String,
+    },
+    #[cfg(feature = "jwt")]
+    JwtBearer {
+        username: String,
+        /// Or what is wrong with it, which is told when the login is checked.
+        key: Result<Key, &'static str>,
+        /// Empty: the login URL.
+        audience: String,
+    },
 }
 
 impl Flow {
@@ -110,13 +157,8 @@ impl Flow {
             Flow::Password { .. } => "password flow",
             Flow::ClientCredentials => "client credentials flow",
             Flow::CodeCredentials { .. } => "authorization code and credentials flow",
-        }
-    }
-
-    pub(crate) fn username(&self) -> Option<&str> {
-        match self {
-            Flow::Password { username, .. } | Flow::CodeCredentials { username, .. } => Some(username),
-            Flow::ClientCredentials => None,
+            #[cfg(feature = "jwt")]
+            Flow::JwtBearer { .. } => "JWT bearer flow",
         }
     }
 }
@@ -125,18 +167,19 @@ impl Flow {
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.flow.name())?;
-        if let Some(username) = self.flow.username() {
+        if let Some(username) = self.value("username") {
             write!(f, ", user {}", printable(username))?;
         }
         if let Ok(site) = parse_login_url(&self.login_url) {
             write!(f, ", host {}{}", site.authority, site.path)?;
         }
-        match &self.flow {
-            Flow::Password { security_token, .. } if security_token.is_empty() => {
-                f.write_str(", security token not set")
-            }
-            Flow::Password { .. } => f.write_str(", security token set"),
-            Flow::ClientCredentials | Flow::CodeCredentials { .. } => Ok(()),
+        if let Some(audience) = self.value("audience").filter(|audience| !audience.is_empty()) {
+            write!(f, ", audience {}", printable(audience))?;
+        }
+        match self.value("security_token") {
+            Some("") => f.write_str(", security token not set"),
+            Some(_) => f.write_str(", security token set"),
+            None => Ok(()),
         }
     }
 }

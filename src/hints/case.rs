@@ -224,7 +224,7 @@ impl Case<'_> {
     }
 
     pub(super) fn username(&self) -> Option<&str> {
-        self.flow()?.username()
+        self.login()?.value("username")
     }
 
     pub(super) fn security_token(&self) -> Sent {

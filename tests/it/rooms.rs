@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// From the top down.
-const ROOMS: [&str; 24] = [
+const ROOMS: [&str; 26] = [
     "lib",
     "env",
     "login",
@@ -19,6 +19,8 @@ const ROOMS: [&str; 24] = [
     "settings",
     "token",
     "refusal",
+    "jwt",
+    "key",
     "redact",
     "address",
     "wire::send",
