@@ -43,3 +43,10 @@ pub(crate) fn parse_salesforce_url(url: &str) -> Result<Url, BadUrl> {
     }
     Ok(url)
 }
+
+/// An org's name, where the host is its My Domain: `acme` in `acme.my.salesforce.com`.
+pub(crate) fn my_domain(url: &Url) -> Option<&str> {
+    let (name, rest) = url.host.split_once('.')?;
+    let is_my_domain = rest.split('.').any(|label| label == "my") && !rest.ends_with("site.com");
+    is_my_domain.then_some(name)
+}

@@ -1,5 +1,11 @@
 //! Every `SF_*` variable: what a login, a session and a token read from the environment.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read as _;
+use std::{env, str};
+
+use crate::address::{my_domain, parse_login_url};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, setting};
@@ -28,6 +34,11 @@ pub const ENV_VARS: &[&str] = &[
     "SF_LOGIN_URL",
     "SF_FLOW",
     "SF_REDIRECT_URI",
+    "SF_AUDIENCE_URL",
+    "SF_CLIENT_SECRET_FILE",
+    "SF_PASSWORD_FILE",
+    "SF_SECURITY_TOKEN_FILE",
+    "SF_JWT_KEY_FILE",
     "SF_ORG_INSTANCE_URL",
     "SF_ORG_API_VERSION",
 ];
@@ -37,13 +48,19 @@ impl Login {
     ///
     /// | variable | meaning |
     /// |---|---|
-    /// | `SF_FLOW` | `password` (the default), `client_credentials` or `code_credentials` |
+    /// | `SF_FLOW` | `password` (the default), `client_credentials`, `code_credentials` or `jwt_bearer` |
     /// | `SF_CLIENT_ID` | the app's consumer key |
     /// | `SF_CLIENT_SECRET` | the app's consumer secret |
     /// | `SF_USERNAME`, `SF_PASSWORD` | the user, in the flows that have one |
     /// | `SF_SECURITY_TOKEN` | appended to the password, in the password flow |
     /// | `SF_LOGIN_URL` | default `https://login.salesforce.com` |
     /// | `SF_REDIRECT_URI` | one of the app's callback URLs, in the flow with a code |
+    /// | `SF_JWT_KEY` | the private key's PEM, in the JWT bearer flow |
+    /// | `SF_AUDIENCE_URL` | whom the JWT is for; default: the login URL |
+    ///
+    /// Each secret may stand in a file instead, which `SF_CLIENT_SECRET_FILE`, `SF_PASSWORD_FILE`,
+    /// `SF_SECURITY_TOKEN_FILE` or `SF_JWT_KEY_FILE` names: its whole content, at most 64 KiB, less a byte order
+    /// mark and one line end at its end. It may be a pipe, which is waited for.
     ///
     /// What a flow does not use is ignored. `SSL_CERT_FILE`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are
     /// read when the login is made.
@@ -73,33 +90,50 @@ impl Login {
     }
 
     fn read_env(password: Option<String>) -> Result<Login, Error> {
-        let mut env = Env { missing: Vec::new(), password };
-        let client_id = env.needed("SF_CLIENT_ID", "the app's consumer key")?;
-        let app =
-            App { client_id: trimmed(client_id), client_secret: variable("SF_CLIENT_SECRET")?.map(trimmed) };
+        let mut env = Env { password, ..Env::default() };
+        let client_id = variable("SF_CLIENT_ID")?;
+        let client_id = env.needed(client_id, "SF_CLIENT_ID", "the app's consumer key");
+        let mut app = App::without_secret(client_id);
         let flow = variable("SF_FLOW")?;
         let mut login = match flow.as_deref().unwrap_or("password") {
             "password" => {
+                app.client_secret = env.client_secret(false)?;
                 let (username, password) = env.user()?;
-                let security_token = variable("SF_SECURITY_TOKEN")?.unwrap_or_default();
+                let security_token = env.secret("SF_SECURITY_TOKEN")?.unwrap_or_default();
                 app.password(username, password).security_token(security_token)
             }
             "client_credentials" => {
-                env.needed("SF_CLIENT_SECRET", "the app's consumer secret")?;
+                app.client_secret = env.client_secret(true)?;
                 app.client_credentials()
             }
             "code_credentials" => {
+                app.client_secret = env.client_secret(false)?;
                 let (username, password) = env.user()?;
-                let redirect_uri = env.needed("SF_REDIRECT_URI", "one of the app's callback URLs")?;
+                let redirect_uri = variable("SF_REDIRECT_URI")?;
+                let redirect_uri =
+                    env.needed(redirect_uri, "SF_REDIRECT_URI", "one of the app's callback URLs");
                 app.code_credentials(username, password, redirect_uri)
             }
-            _ => {
-                let problem = "is not a flow: write password, client_credentials or code_credentials";
+            #[cfg(feature = "jwt")]
+            "jwt_bearer" => {
+                let username = env.username()?;
+                let key = env.secret("SF_JWT_KEY")?;
+                let key =
+                    env.needed(key, "SF_JWT_KEY", "the private key's PEM, or its path into SF_JWT_KEY_FILE");
+                app.jwt_bearer(username, key).audience(variable("SF_AUDIENCE_URL")?.unwrap_or_default())
+            }
+            #[cfg(not(feature = "jwt"))]
+            "jwt_bearer" => {
+                let problem = "names a flow that this build lacks: enable sf-login's feature jwt";
                 return Err(setting("SF_FLOW", problem));
             }
+            other => {
+                let flows = "write password, client_credentials, code_credentials or jwt_bearer";
+                return Err(setting("SF_FLOW", format!("is {other:?}, which is no flow: {flows}")));
+            }
         };
-        env.complete(flow.is_none())?;
         login.0.from_env = true;
+        login.0.from_files = env.complete(flow.is_none())?;
         if let Some(url) = variable("SF_LOGIN_URL")? {
             login = login.login_url(url);
         }
@@ -108,88 +142,186 @@ impl Login {
     }
 }
 
+impl Token {
+    /// `SF_ACCESS_TOKEN` with `SF_ORG_INSTANCE_URL`; nothing is sent. For a session that never logs in:
+    /// `Session::new(Token::from_env()?)`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] when one of the two is not set, or cannot be used.
+    pub fn from_env() -> Result<Token, Error> {
+        env_token()?.ok_or_else(|| {
+            let problem = "are not set: write an access token, and the instance that it is for";
+            setting("SF_ACCESS_TOKEN, SF_ORG_INSTANCE_URL", problem)
+        })
+    }
+}
+
 impl Session {
     /// `SF_ACCESS_TOKEN` with `SF_ORG_INSTANCE_URL` when both are set, else [`Login::from_env`] and
     /// [`Login::session`].
     ///
     /// With a token, the login from the environment, if it is complete, is kept for when the token has
-    /// expired. `SF_ORG_API_VERSION` sets the [API version](Session::api_version).
+    /// expired. Both must be of one org: where `SF_ORG_INSTANCE_URL` and `SF_LOGIN_URL` are two My Domains, it is
+    /// an error. `SF_ORG_API_VERSION` sets the [API version](Session::api_version).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Setting`], also when only one of the two is set, and those of [`Login::session`].
     pub fn from_env() -> Result<Session, Error> {
-        const TOKEN: &str = "SF_ACCESS_TOKEN";
-        const INSTANCE: &str = "SF_ORG_INSTANCE_URL";
         const VERSION: &str = "SF_ORG_API_VERSION";
         let version = variable(VERSION)?;
         let version = api_version(VERSION, version.as_deref().unwrap_or(API_VERSION))?;
-        let session = match (variable(TOKEN)?, variable(INSTANCE)?) {
-            (Some(token), Some(instance)) => {
-                let token = Token::of(token, &instance).map_err(|(name, bad)| {
-                    setting(if name == "access_token" { TOKEN } else { INSTANCE }, bad.to_string())
-                })?;
+        let session = match env_token()? {
+            Some(token) => {
+                one_org(&token)?;
                 // What a login lacks matters only once the token has expired.
                 let renewal = Login::from_env()
                     .map_or_else(Renewal::Unusable, |login| Renewal::Login(Box::new(login.0)));
                 Session::made_of(Client::new(None)?, token, renewal)
             }
-            (None, None) => Login::from_env()?.session()?,
-            (Some(_), None) => {
-                let problem = format!("is not set: write the instance that {TOKEN} is for");
-                return Err(setting(INSTANCE, problem));
-            }
-            (None, Some(_)) => {
-                let problem = format!("is not set, but {INSTANCE} is: set both, or unset {INSTANCE}");
-                return Err(setting(TOKEN, problem));
-            }
+            None => Login::from_env()?.session()?,
         };
         Ok(Session { version: Ok(version), ..session })
     }
 }
 
+fn env_token() -> Result<Option<Token>, Error> {
+    const TOKEN: &str = "SF_ACCESS_TOKEN";
+    const INSTANCE: &str = "SF_ORG_INSTANCE_URL";
+    match (variable(TOKEN)?, variable(INSTANCE)?) {
+        (Some(token), Some(instance)) => {
+            let token = Token::of(token, &instance).map_err(|(name, bad)| {
+                setting(if name == "access_token" { TOKEN } else { INSTANCE }, bad.to_string())
+            })?;
+            Ok(Some(token))
+        }
+        (None, None) => Ok(None),
+        (Some(_), None) => {
+            Err(setting(INSTANCE, format!("is not set: write the instance that {TOKEN} is for")))
+        }
+        (None, Some(_)) => {
+            let problem = format!("is not set, but {INSTANCE} is: set both, or unset {INSTANCE}");
+            Err(setting(TOKEN, problem))
+        }
+    }
+}
+
+/// A token that was left from another org would answer for it, and nobody would notice.
+fn one_org(token: &Token) -> Result<(), Error> {
+    let login_url = variable("SF_LOGIN_URL")?.and_then(|url| parse_login_url(&url).ok());
+    let orgs = login_url.as_ref().and_then(my_domain).zip(my_domain(&token.instance));
+    match orgs.filter(|(login, instance)| login != instance) {
+        None => Ok(()),
+        Some((login, instance)) => {
+            let problem = format!(
+                "is the org {instance}, but SF_LOGIN_URL is {login}: unset SF_ACCESS_TOKEN and SF_ORG_INSTANCE_URL, \
+                 or correct SF_LOGIN_URL"
+            );
+            Err(setting("SF_ORG_INSTANCE_URL", problem))
+        }
+    }
+}
+
 /// The environment, as a login is read from it: what is missing is told all at once.
+#[derive(Default)]
 struct Env {
-    /// Names, and what to write.
-    missing: Vec<(&'static str, &'static str)>,
+    /// Names, what to write, and whether it is missed by itself, too.
+    missing: Vec<(&'static str, String, bool)>,
     /// What stands for `SF_PASSWORD`.
     password: Option<String>,
+    /// The secrets that came from a file.
+    from_files: Vec<&'static str>,
 }
 
 impl Env {
-    fn needed(&mut self, name: &'static str, what: &'static str) -> Result<String, Error> {
-        let value = variable(name)?;
+    fn needed(&mut self, value: Option<String>, name: &'static str, what: &'static str) -> String {
         if value.is_none() {
-            self.missing.push((name, what));
+            self.missing.push((name, what.to_owned(), true));
         }
-        Ok(value.unwrap_or_default())
+        value.unwrap_or_default()
+    }
+
+    /// A secret, which may stand in the file that `..._FILE` names instead.
+    fn secret(&mut self, name: &'static str) -> Result<Option<String>, Error> {
+        let file = format!("{name}_FILE");
+        let path = env::var_os(&file).filter(|path| !path.is_empty());
+        match (variable(name)?, path) {
+            (Some(_), Some(_)) => Err(setting(&file, format!("is set beside {name}: unset one of the two"))),
+            (value, None) => Ok(value),
+            (None, Some(path)) => {
+                self.from_files.push(name);
+                let secret = read_secret(&path, name == "SF_JWT_KEY");
+                secret.map(Some).map_err(|problem| setting(&file, problem))
+            }
+        }
+    }
+
+    fn client_secret(&mut self, is_always_needed: bool) -> Result<Option<String>, Error> {
+        let secret = self.secret("SF_CLIENT_SECRET")?;
+        if secret.is_none() {
+            let unless = if is_always_needed { "" } else { ", unless the app needs none" };
+            self.missing.push((
+                "SF_CLIENT_SECRET",
+                format!("the app's consumer secret{unless}"),
+                is_always_needed,
+            ));
+        }
+        Ok(secret.map(trimmed))
+    }
+
+    fn username(&mut self) -> Result<String, Error> {
+        let username = variable("SF_USERNAME")?;
+        Ok(self.needed(username, "SF_USERNAME", "the username, e.g. ada@example.com"))
     }
 
     fn user(&mut self) -> Result<(String, String), Error> {
-        let username = self.needed("SF_USERNAME", "the username, e.g. ada@example.com")?;
+        let username = self.username()?;
         let password = match self.password.take() {
-            Some(password) => password,
-            None => self.needed("SF_PASSWORD", "the user's password")?,
+            Some(password) => Some(password),
+            None => self.secret("SF_PASSWORD")?,
         };
-        Ok((username, password))
+        Ok((username, self.needed(password, "SF_PASSWORD", "the user's password")))
     }
 
-    fn complete(self, flow_is_unset: bool) -> Result<(), Error> {
-        let (names, whats): (Vec<_>, Vec<_>) = self.missing.into_iter().unzip();
-        match names.len() {
-            0 => Ok(()),
-            1 => Err(setting(names[0], format!("is not set: write {}", whats[0]))),
-            _ => {
-                let other_flow = if flow_is_unset && names.contains(&"SF_USERNAME") {
-                    "; SF_FLOW=client_credentials needs no user"
-                } else {
-                    ""
-                };
-                Err(setting(
-                    &names.join(", "),
-                    format!("are not set: write {}{other_flow}", whats.join("; ")),
-                ))
-            }
+    /// The secrets that came from a file, where nothing is missing.
+    fn complete(self, flow_is_unset: bool) -> Result<Vec<&'static str>, Error> {
+        if !self.missing.iter().any(|(_, _, is_needed)| *is_needed) {
+            return Ok(self.from_files);
         }
+        let names: Vec<_> = self.missing.iter().map(|(name, ..)| *name).collect();
+        let whats: Vec<_> = self.missing.iter().map(|(_, what, _)| &**what).collect();
+        let are = if names.len() == 1 { "is" } else { "are" };
+        let needs_user = names.len() > 1 && names.contains(&"SF_USERNAME");
+        let other_flow =
+            if flow_is_unset && needs_user { "; SF_FLOW=client_credentials needs no user" } else { "" };
+        Err(setting(&names.join(", "), format!("{are} not set: write {}{other_flow}", whats.join("; "))))
+    }
+}
+
+/// The whole content of a file, less a byte order mark and one line end at its end; or the end of the sentence that
+/// says what is wrong with it. It may be a pipe, which is waited for.
+fn read_secret(path: &OsStr, is_key: bool) -> Result<String, String> {
+    const LONGEST: usize = 64 * 1024;
+    let mut bytes = Vec::new();
+    // The path is not shown: the secret itself may stand there by mistake.
+    File::open(path)
+        .and_then(|file| file.take(LONGEST as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("names a file that cannot be read: {error}"))?;
+    let problem = |problem: &str| {
+        Err(format!("names a file that {problem}: write the path of one with the secret alone"))
+    };
+    if bytes.len() > LONGEST {
+        return problem("is larger than 64 KiB");
+    }
+    let Ok(text) = str::from_utf8(&bytes) else {
+        return problem("is not UTF-8");
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    match text.strip_suffix('\r').unwrap_or(text) {
+        "" => problem("is empty"),
+        lines if !is_key && lines.contains(['\r', '\n']) => problem("has several lines"),
+        secret => Ok(secret.to_owned()),
     }
 }

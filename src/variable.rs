@@ -5,7 +5,7 @@ use std::env;
 use crate::error::{Error, setting};
 
 /// Reads one variable of the environment; an empty one is unset.
-pub(crate) fn variable(name: &'static str) -> Result<Option<String>, Error> {
+pub(crate) fn variable(name: &str) -> Result<Option<String>, Error> {
     match env::var(name) {
         Ok(value) if value.is_empty() => Ok(None),
         Ok(value) => Ok(Some(value)),
