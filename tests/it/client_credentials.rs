@@ -6,7 +6,7 @@ use sf_login::{App, Login};
 
 use crate::support::{
     CLIENT_SECRET_ENCODED, TOKEN_PATH, agent, agent_through, assert_sent, client_credentials,
-    client_credentials_env, failed, headline, names, sf_login, shown, watch_logs, with, without,
+    client_credentials_env, failed, headline, sf_login, shown, watch_logs, with, without,
 };
 
 #[test]
@@ -94,18 +94,4 @@ fn client_credentials_are_refused_as_salesforce_does() {
     let app = App::new(CLIENT_ID, "wrong").client_credentials().login_url(org.url()).agent(agent(&org));
     assert_eq!(refused(app), "login refused: invalid client credentials (invalid_client, HTTP 400)");
     assert_eq!(org.logins(), 4);
-}
-
-#[test]
-fn moving_from_the_password_flow_is_one_variable() {
-    let org = Org::start();
-    let mut env = org.env();
-    assert_eq!(sf_login(&env, &[]).code, Some(0));
-    env.push(("SF_FLOW", "client_credentials".to_owned()));
-    assert_eq!(sf_login(&env, &[]).code, Some(0));
-    let sent: Vec<_> = org.take_requests().iter().map(names).collect();
-    assert_eq!(
-        sent,
-        ["grant_type client_id client_secret username password", "grant_type client_id client_secret"]
-    );
 }

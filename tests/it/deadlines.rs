@@ -14,8 +14,8 @@ use sf_login::ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use sf_login::{Error, ErrorKind, Login, Session, ureq};
 
 use crate::support::{
-    AUTHORIZE_PATH, CALLS, EXCHANGES, MINIMAL, OLD, SITE_TOKEN_PATH, SOON, TOKEN_PATH, at_once,
-    code_credentials, headline, host, kept, kept_env, login, paths, sf_login, within,
+    AUTHORIZE_PATH, CALLS, EXCHANGES, MINIMAL, SITE_TOKEN_PATH, SOON, TOKEN_PATH, at_once, code_credentials,
+    headline, host, kept, login, paths, within,
 };
 
 #[test]
@@ -163,22 +163,6 @@ fn every_exchange_ends_whatever_is_dripped_inside_its_framing() {
             assert_eq!(org.requests().len(), exchange.requests, "{}: {way} with {status}", exchange.name);
         });
     }
-}
-
-#[test]
-#[ignore = "takes minutes: the binary has a timeout of its own"]
-fn commands_end_whatever_is_dripped_inside_the_framing() {
-    const COMMANDS: [[&str; 2]; 2] = [["get", "limits"], ["query", "SELECT Id FROM A"]];
-    let drips = [drips(200), drips(404)].concat();
-    let cases = COMMANDS.iter().flat_map(|args| drips.iter().map(move |drip| (args, drip)));
-    at_once(cases, |(args, (way, answer))| {
-        let org = Org::start();
-        org.always("/services/data/", answer.clone());
-        let env = kept_env(&org, OLD);
-        // Sending, waiting and reading may take two minutes each.
-        let run = within(Duration::from_secs(400), move || sf_login(&env, args));
-        assert_eq!(run.code, Some(1), "{args:?}: {way}: {}", run.stderr);
-    });
 }
 
 #[test]

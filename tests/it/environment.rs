@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, SECURITY_TOKEN, USERNAME};
+use fake_org::{Answer, CLIENT_ID, Org, PASSWORD, USERNAME};
 use sf_login::ENV_VARS;
 
 use crate::support::{
-    LIMITS, OLD, TOKEN_PATH, expired, failed, kept_env, only_request, paths, run, sf_login, with,
+    LIMITS, OLD, TOKEN_PATH, expired, failed, kept_env, only_request, paths, sf_login, with,
 };
 
 const NOTHING_SET: &str = "SF_CLIENT_ID, SF_USERNAME, SF_PASSWORD are not set: write the app's consumer key; the \
@@ -30,22 +30,6 @@ fn watched_variables_hold_no_secret() {
             "SF_ORG_API_VERSION",
         ]
     );
-}
-
-#[test]
-fn variables_of_the_login_are_all_that_is_needed() {
-    let org = Org::start();
-    let env = [
-        ("SF_CLIENT_ID", CLIENT_ID.to_owned()),
-        ("SF_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
-        ("SF_USERNAME", USERNAME.to_owned()),
-        ("SF_PASSWORD", format!("{PASSWORD}{SECURITY_TOKEN}")),
-        ("SF_LOGIN_URL", org.url()),
-    ];
-    let run = run(&env, env!("CARGO_BIN_EXE_sf-login"), &[], b"");
-    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
-    assert!(run.stdout.starts_with("00D5g00000FakeO!AQ"), "{} bytes", run.stdout.len());
-    assert_eq!(run.stdout.lines().count(), 1);
 }
 
 #[test]
@@ -112,22 +96,6 @@ fn empty_variables_are_unset() {
     assert_eq!(run.code, Some(1));
     let expected = "sf-login: no reply from login.salesforce.com: through the proxy 127.0.0.1:1: ";
     assert!(run.stderr.starts_with(expected), "{}", run.stderr);
-}
-
-#[test]
-fn what_a_flow_does_not_use_is_ignored() {
-    let org = Org::start();
-    let mut env = org.env();
-    env.push(("SF_FLOW", "password".to_owned()));
-    env.push(("SF_REDIRECT_URI", "not a URL\n".to_owned()));
-    env.push(("SF_ACCESS_TOKEN", "no token\n".to_owned()));
-    env.push(("SF_ORG_INSTANCE_URL", "nowhere".to_owned()));
-    env.push(("SF_ORG_API_VERSION", "none".to_owned()));
-    env.push(("HTTP_PROXY", "no proxy".to_owned()));
-    let run = sf_login(&env, &[]);
-    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
-    let names: Vec<_> = org.take_requests()[0].form().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["grant_type", "client_id", "client_secret", "username", "password"]);
 }
 
 #[test]

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use fake_org::{Answer, ORG_ID, Org, Proxy, Request, USER_ID};
 use serde_json::{Value, json};
-use sf_login::{Error, ErrorKind, Session, Token, ureq};
+use sf_login::{Session, Token, ureq};
 
 use crate::support::{
-    CALLS, LIMITS, NEW, OLD, QUERY, SOON, TOKEN_PATH, agent, at_once, expired, headline, host, kept, login,
+    CALLS, LIMITS, NEW, OLD, SOON, TOKEN_PATH, agent, at_once, expired, headline, host, kept, login,
     only_request, paths, session, shown, token, within,
 };
 
@@ -49,41 +49,6 @@ fn an_expired_session_is_replaced_and_the_request_sent_again() {
         assert_eq!(only_request(&org).header("authorization"), Some(&*format!("Bearer {NEW}")), "{method}");
         assert_eq!(org.logins(), 1, "{method}");
     }
-}
-
-#[test]
-fn a_session_that_expires_again_and_again_is_replaced_each_time() {
-    let org = Org::start();
-    let session = session(&org);
-    org.always("/services/data/", Answer::json(200, "1"));
-    for round in 1..=3 {
-        org.answer_to("/services/data/", expired());
-        assert_eq!(session.get::<u8>("x").unwrap(), 1);
-        assert_eq!(session.get::<u8>("x").unwrap(), 1);
-        assert_eq!(org.logins(), 1 + round);
-    }
-}
-
-#[test]
-fn a_session_that_expires_between_two_pages_loses_no_record() {
-    let org = Org::start();
-    let session = login(&org).resume(token(&org, OLD)).unwrap();
-    org.setup(|setup| setup.token = Some(NEW.to_owned()));
-    org.always_with("/services/data/", |request| {
-        let page = request.path.rsplit('-').next().unwrap_or_default();
-        match (page, request.header("authorization") == Some(&*format!("Bearer {NEW}"))) {
-            ("2", false) => expired(),
-            ("2", true) => Answer::json(200, r#"{"totalSize":3,"done":true,"records":[3]}"#),
-            _ => Answer::json(
-                200,
-                r#"{"totalSize":3,"done":false,"nextRecordsUrl":"/services/data/v66.0/query/01g-2","records":[1,2]}"#,
-            ),
-        }
-    });
-    let records: Result<Vec<u8>, Error> = session.query("SELECT Id FROM Account").collect();
-    assert_eq!(records.unwrap(), [1, 2, 3]);
-    let (first, second) = (QUERY, "/services/data/v66.0/query/01g-2");
-    assert_eq!(paths(&org.take_requests()), [first, second, TOKEN_PATH, second]);
 }
 
 #[test]
@@ -422,46 +387,21 @@ fn threads_that_meet_the_same_expired_token_log_in_once() {
 }
 
 #[test]
-fn threads_share_a_login_that_is_refused() {
-    let org = Org::start();
-    let session = expired_for_threads(&org);
-    org.always(TOKEN_PATH, Answer::oauth_error("invalid_grant", "authentication failure"));
-    for result in at_once(0..THREADS, |_| session.get::<Value>("x")) {
-        let message = "login refused: authentication failure (invalid_grant, HTTP 400)";
-        assert_eq!(headline(&result.unwrap_err()), message);
+fn threads_share_a_login_that_fails() {
+    let maintenance = Answer::html(503, "Maintenance");
+    for (answer, message, tries) in [
+        (Answer::oauth_error("invalid_grant", "no"), "login refused: no (invalid_grant, HTTP 400)", 1),
+        (maintenance, "unexpected reply: an HTML page titled \"Maintenance\" (HTTP 503)", 3),
+    ] {
+        let org = Org::start();
+        let session = expired_for_threads(&org);
+        org.always(TOKEN_PATH, answer);
+        for result in at_once(0..THREADS, |_| session.get::<Value>("x")) {
+            let error = result.unwrap_err();
+            assert_eq!((headline(&error), error.is_transient()), (message.to_owned(), tries > 1));
+        }
+        assert_eq!(org.logins(), tries, "{message}");
     }
-    assert_eq!(org.logins(), 1);
-}
-
-#[test]
-fn threads_share_a_login_that_fails_for_the_moment() {
-    let org = Org::start();
-    let session = expired_for_threads(&org);
-    org.always(TOKEN_PATH, Answer::html(503, "We are down for maintenance."));
-    for result in at_once(0..THREADS, |_| session.get::<Value>("x")) {
-        let error = result.unwrap_err();
-        let message = r#"unexpected reply: an HTML page titled "We are down for maintenance." (HTTP 503)"#;
-        assert_eq!(headline(&error), message);
-        assert!(error.is_transient());
-    }
-    assert_eq!(org.logins(), 3, "one login with its three tries");
-}
-
-#[test]
-fn threads_wait_no_longer_than_their_deadline_for_a_login() {
-    let org = Org::start();
-    let session = expired_for_threads(&org).timeout(Duration::from_secs(1));
-    org.always(TOKEN_PATH, Answer::stall());
-    let results = within(SOON, move || at_once(0..THREADS, |_| session.get::<Value>("x")));
-    let own = format!("no reply from {}: no complete reply within 1 s", host(&org));
-    let others =
-        format!("no reply from {}: another thread's new login took longer than this request may", host(&org));
-    for result in results {
-        let error = result.unwrap_err();
-        assert!([&own, &others].contains(&&headline(&error)), "{error}");
-        assert!(error.is_transient());
-    }
-    assert_eq!(org.logins(), 1);
 }
 
 #[test]
@@ -505,11 +445,18 @@ fn a_thread_gives_up_on_a_login_that_has_more_time_than_itself() {
         org.wait_for_requests(2);
         let error = within(SOON, move || hasty.get::<u8>("x").unwrap_err());
         assert!(error.is_transient(), "{error}");
-        assert!(matches!(error.kind(), ErrorKind::Transport { .. }), "{error}");
+        let cause = "another thread's new login took longer than this request may";
+        assert_eq!(headline(&error), format!("no reply from {}: {cause}", host(&org)));
         release.send(()).expect("the login waits");
         assert_eq!(patient.join().unwrap().unwrap(), 1);
     });
     assert_eq!(org.logins(), 1);
+
+    // Nor has its own login more time than its request.
+    let session = expired_session(&org, Answer::json(200, "1")).timeout(Duration::from_secs(1));
+    org.always(TOKEN_PATH, Answer::stall());
+    let error = within(SOON, move || session.get::<u8>("x").unwrap_err());
+    assert_eq!(headline(&error), format!("no reply from {}: no complete reply within 1 s", host(&org)));
 }
 
 /// Takes for valid only the token of a new login, and answers this to requests that have it.

@@ -12,11 +12,11 @@ const AWKWARD: &str = "space + & = % # \" ' \\ / ; < > ä 😀";
 const AWKWARD_ENCODED: &str = "space+%2B+%26+%3D+%25+%23+%22+%27+%5C+%2F+%3B+%3C+%3E+%C3%A4+%F0%9F%98%80";
 
 #[test]
-fn login_encodes_each_value_once_and_appends_the_security_token() {
+fn login_encodes_each_value_once_and_takes_spaces_off_all_but_the_password() {
     let org = Org::start();
-    let login = App::new(format!("id {AWKWARD}"), format!("secret {AWKWARD}"))
-        .password(format!("user {AWKWARD}"), format!("password {AWKWARD}"))
-        .security_token(format!(" token {AWKWARD}"))
+    let login = App::new(format!(" id {AWKWARD}\u{a0}"), format!("\tsecret {AWKWARD} "))
+        .password(format!("\u{a0} user {AWKWARD}\t"), format!(" password {AWKWARD}"))
+        .security_token(format!(" token {AWKWARD} "))
         .login_url(org.url())
         .agent(agent(&org));
     let error = login.token().unwrap_err();
@@ -31,7 +31,7 @@ fn login_encodes_each_value_once_and_appends_the_security_token() {
              &client_id=id+{AWKWARD_ENCODED}\
              &client_secret=secret+{AWKWARD_ENCODED}\
              &username=user+{AWKWARD_ENCODED}\
-             &password=password+{AWKWARD_ENCODED}+token+{AWKWARD_ENCODED}"
+             &password=+password+{AWKWARD_ENCODED}+token+{AWKWARD_ENCODED}+"
         )
     );
     // And the other way round, by somebody else's decoder.
@@ -43,7 +43,7 @@ fn login_encodes_each_value_once_and_appends_the_security_token() {
             field("client_id", format!("id {AWKWARD}")),
             field("client_secret", format!("secret {AWKWARD}")),
             field("username", format!("user {AWKWARD}")),
-            field("password", format!("password {AWKWARD} token {AWKWARD}")),
+            field("password", format!(" password {AWKWARD} token {AWKWARD} ")),
         ]
     );
 }

@@ -7,12 +7,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fake_org::{
-    Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, REDIRECT_URI, Request, SECURITY_TOKEN, SITE_PASSWORD,
-    SITE_USERNAME, USERNAME, gzip,
-};
-use percent_encoding::percent_decode_str;
-use proptest::collection::{btree_map, vec};
+use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, Request, SECURITY_TOKEN, USERNAME, gzip};
+use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -22,11 +18,9 @@ use serde_json::{Value, json};
 use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use sf_login::ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use sf_login::ureq::{self, http};
-use sf_login::{App, Error, ErrorKind, Login, Session, Token, path_segment, soql_quote};
+use sf_login::{App, Error, ErrorKind, Login, Session, Token};
 
-use crate::support::{
-    AUTHORIZE_PATH, SITE_TOKEN_PATH, TOKEN_PATH, assert_no_secret, forms, headline, shown, watch_logs,
-};
+use crate::support::{TOKEN_PATH, assert_no_secret, forms, shown, watch_logs};
 
 /// A token as long as Salesforce's, with the mark that all of a fake org's have.
 const TOKEN: &str = "00D5g00000Fake!AQoAQProp.erties_Zk3vY8wLq1sD";
@@ -128,144 +122,6 @@ fn any_bytes_instead_of_http_are_an_error_without_a_secret() {
 }
 
 #[test]
-fn a_code_goes_to_the_site_only() {
-    const CODE: &str = "aPrxC0de_of_Properties==";
-    let trap = Trap::new();
-    let site = format!("{}/customers", trap.org.url());
-    let community = prop_oneof![Just(site.clone()), url()];
-    let redirect = prop_oneof![
-        3 => Just(REDIRECT_URI.to_owned()),
-        1 => text().prop_map(|more| format!("{REDIRECT_URI}{more}")),
-        1 => url(),
-    ];
-    let reply = (
-        any::<bool>(),
-        redirect,
-        community,
-        option::of(text()),
-        option::of(words(&[CLIENT_SECRET, SITE_PASSWORD])),
-    );
-    for_any(&reply, |(redirects, redirect, community, id, error)| {
-        let mut query = vec![("code", CODE.to_owned()), ("sfdc_community_url", community)];
-        query.extend(id.map(|id| ("sfdc_community_id", id)));
-        query.extend(error.map(|error| ("error", format!("{error} {CODE}"))));
-        trap.forget();
-        let answer = if redirects {
-            let pair = |(name, value): &(&str, String)| format!("{name}={}", path_segment(value));
-            let query: Vec<String> = query.iter().map(pair).collect();
-            Answer::redirect(302, format!("{redirect}?{}", query.join("&")))
-        } else {
-            Answer::json(200, query.into_iter().map(|(n, v)| (n.to_owned(), v)).collect::<Value>())
-        };
-        trap.org.always(AUTHORIZE_PATH, answer);
-        trap.org.always(SITE_TOKEN_PATH, Answer::oauth_error("invalid_grant", CODE));
-
-        let app = App::new(CLIENT_ID, CLIENT_SECRET);
-        let login = app.code_credentials(SITE_USERNAME, SITE_PASSWORD, REDIRECT_URI);
-        let error = login.login_url(&site).agent(trap.agent.clone()).token().expect_err("there is no token");
-        assert_silent(&error);
-        // Behind another address, a code is not known for one.
-        if !redirects || redirect == REDIRECT_URI {
-            assert_none_of(&forms(CODE), &error.to_string());
-        }
-        let requests = trap.requests();
-        assert!(requests.len() <= 2, "{requests:?}");
-        for exchange in requests.iter().skip(1) {
-            assert_eq!(exchange.path, SITE_TOKEN_PATH);
-            assert_eq!(exchange.param("code").as_deref(), Some(CODE));
-        }
-    });
-}
-
-#[test]
-fn no_next_records_url_leads_elsewhere() {
-    let trap = Trap::new();
-    for_any(&prop_oneof![words(&OF_A_SESSION), url(), path()], |next| {
-        let page = json!({ "totalSize": 4, "done": false, "nextRecordsUrl": next, "records": [{"a": 1}] });
-        trap.forget();
-        trap.org.always("/", Answer::json(200, r#"{"done":true,"records":[{"a":2}]}"#));
-        trap.org.answer(Answer::json(200, page));
-        let session = trap.session().timeout(PATIENCE);
-        let records: Vec<_> = session.query::<Value>("SELECT a FROM B").collect();
-        let requests = trap.requests();
-        match &records[..] {
-            [Ok(one), Ok(two)] => {
-                assert_eq!((requests.len(), &one["a"], &two["a"]), (2, &json!(1), &json!(2)));
-            }
-            [Err(error)] => {
-                assert_eq!(
-                    headline(error),
-                    "unexpected reply: nextRecordsUrl leads elsewhere than to the session's instance (HTTP 200)"
-                );
-                assert_eq!(requests.len(), 1);
-            }
-            other => panic!("{other:?}"),
-        }
-    });
-}
-
-#[test]
-fn what_is_given_arrives_as_it_was_and_is_not_said() {
-    const MARK: &str = "s3cr3tM4rk";
-    let trap = Trap::new();
-    let secret = || (text(), text()).prop_map(|(before, after)| format!("{before}{MARK}{after}"));
-    let settings = (text(), secret(), text(), secret(), prop_oneof![Just(String::new()), secret()]);
-    for_any(&settings, |(client_id, client_secret, username, password, security_token)| {
-        trap.forget();
-        // As hostile as can be: it says what it was sent.
-        trap.org.always_with("/", |request| Answer::oauth_error("invalid_grant", request.text()));
-        let app = App::new(&client_id, &client_secret);
-        let login = app.password(&username, &password).security_token(&security_token);
-        let login = login.login_url(trap.org.url()).agent(trap.agent.clone());
-        let error = login.token().expect_err("the org refuses everything");
-        assert_eq!(format!("{error:?}"), error.to_string());
-        for said in
-            [error.to_string(), login.to_string(), format!("{login:?}"), format!("{:?}", error.kind())]
-        {
-            assert!(!said.contains(MARK), "{said}");
-        }
-
-        let requests = trap.requests();
-        // Spaces around those that are pasted are taken off.
-        let pasted = |value: &str| value.trim_matches([' ', '\t', '\u{a0}']).to_owned();
-        let [client_id, client_secret, username] = [&client_id, &client_secret, &username].map(|s| pasted(s));
-        let sent = [
-            ("client_id", &client_id),
-            ("client_secret", &client_secret),
-            ("username", &username),
-            ("password", &password),
-            ("security_token", &security_token),
-        ];
-        let unusable = |(name, value): &&(&str, &String)| {
-            value.contains(['\r', '\n', '\0']) || value.is_empty() && *name != "security_token"
-        };
-        if let Some((unusable, _)) = sent.iter().find(unusable) {
-            assert!(
-                matches!(error.kind(), ErrorKind::Setting { name, .. } if name == unusable),
-                "{unusable} is unusable, but: {error}"
-            );
-            assert!(requests.is_empty(), "{requests:?}");
-            return;
-        }
-        assert_eq!(
-            error.to_string().lines().next(),
-            Some("login refused: (withheld: it could hold a secret) (invalid_grant, HTTP 400)")
-        );
-        let password = format!("{password}{security_token}");
-        let form = [
-            ("grant_type", "password"),
-            ("client_id", &client_id),
-            ("client_secret", &client_secret),
-            ("username", &username),
-            ("password", &password),
-        ];
-        let form = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(requests.len(), 1);
-        assert_eq!(requests[0].form(), form);
-    });
-}
-
-#[test]
 fn any_login_url_is_refused_or_leads_where_it_says() {
     let trap = Trap::new();
     let asked = |url: &str| {
@@ -292,29 +148,6 @@ fn any_login_url_is_refused_or_leads_where_it_says() {
         let rest = authority.strip_prefix(host).unwrap_or_else(|| panic!("{written:?} led to {host}"));
         assert!(rest.is_empty() || rest.starts_with([':', '/']), "{written:?} led to {host}");
         assert_eq!(asked(&url), Some(url), "a URL that was asked leads to itself");
-    });
-}
-
-#[test]
-fn any_token_and_instance_are_refused_or_kept_as_they_were() {
-    let token = prop_oneof![text(), "[A-Za-z0-9._~+/=!-]{1,40}", Just(TOKEN.to_owned())];
-    for_any(&(token, url()), |(access_token, instance_url)| {
-        let token = match Token::new(&access_token, &instance_url) {
-            Ok(token) => token,
-            Err(error) => {
-                assert_silent(&error);
-                let ErrorKind::Setting { name, .. } = error.kind() else { panic!("{error}") };
-                assert!(matches!(&**name, "access_token" | "instance_url"), "{error}");
-                return;
-            }
-        };
-        assert_no_secret(&format!("{token:?}"));
-        assert_eq!(token.access_token(), access_token);
-        let again = Token::new(access_token, token.instance_url()).expect("what it made, it takes");
-        assert_eq!(again.instance_url(), token.instance_url());
-        let given = instance_url.trim().trim_end_matches('/').to_lowercase();
-        let usual_port = if given.starts_with("https:") { ":443" } else { ":80" };
-        assert_eq!(token.instance_url(), given.strip_suffix(usual_port).unwrap_or(&given));
     });
 }
 
@@ -349,74 +182,6 @@ fn any_path_is_refused_or_stays_on_the_instance() {
                 assert!(requests.is_empty(), "{requests:?}");
             }
         }
-    });
-}
-
-#[test]
-fn any_value_is_one_soql_string() {
-    for_any(&text(), |value| {
-        let quoted = soql_quote(&value);
-        let mut rest = quoted.strip_prefix('\'').expect("it begins with a quote").chars();
-        let mut read = String::new();
-        loop {
-            match rest.next().expect("it ends with a quote") {
-                '\'' => break,
-                '\\' => read.push(match rest.next().expect("a backslash has something to escape") {
-                    'n' => '\n',
-                    'r' => '\r',
-                    't' => '\t',
-                    'b' => '\u{8}',
-                    'f' => '\u{c}',
-                    c @ ('\'' | '"' | '\\') => c,
-                    c => panic!("SOQL has no escape \\{c}"),
-                }),
-                c => read.push(c),
-            }
-        }
-        assert_eq!(rest.as_str(), "", "nothing follows the string");
-        assert_eq!(read, value);
-    });
-}
-
-#[test]
-fn any_value_is_one_path_segment() {
-    for_any(
-        &prop_oneof![text(), select(&[".", "..", "/", "../..", "%2e", "?", ""]).prop_map(str::to_owned)],
-        |value| {
-            let segment = path_segment(&value);
-            assert!(segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)), "{segment}");
-            assert!(!matches!(&*segment, "." | ".."), "{segment} climbs");
-            assert_eq!(percent_decode_str(&segment).decode_utf8().as_deref(), Ok(&*value));
-        },
-    );
-}
-
-#[test]
-fn any_token_reply_can_be_kept_and_read_again() {
-    let value = prop_oneof![
-        text().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<bool>().prop_map(Value::from),
-        vec(text(), 0..3).prop_map(Value::from),
-        Just(Value::Null),
-    ];
-    let others = btree_map("[a-z_]{1,12}", value, 0..6);
-    let reply = ("[A-Za-z0-9._~+/=!-]{1,120}", "[a-z0-9-]{1,20}\\.my\\.salesforce\\.com/{0,2}", others);
-    for_any(&reply, |(access_token, host, others)| {
-        let mut reply: Value = others.into_iter().collect();
-        reply["access_token"] = access_token.clone().into();
-        reply["instance_url"] = format!("https://{host}").into();
-        let token: Token = serde_json::from_value(reply.clone()).expect("it has all that a token needs");
-        assert_eq!(token.access_token(), access_token);
-        assert_eq!(token.instance_url(), format!("https://{}", host.trim_end_matches('/')));
-        let kept = serde_json::to_string(&token).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), reply);
-        let again: Token = serde_json::from_str(&kept).expect("what it wrote, it reads");
-        assert_eq!(serde_json::to_value(&again).unwrap(), reply);
-        for (name, value) in reply.as_object().unwrap() {
-            assert_eq!(again.field(name), value.as_str());
-        }
-        assert!(token.issued_at().is_none_or(|at| again.issued_at() == Some(at)));
     });
 }
 
@@ -654,12 +419,6 @@ impl Resolver for Names {
 fn assert_silent(error: &Error) {
     shown(error);
     error.hints().iter().for_each(|hint| assert_no_secret(hint));
-}
-
-#[track_caller]
-fn assert_none_of(secrets: &[String], said: &str) {
-    let leak = secrets.iter().find(|secret| said.contains(&***secret));
-    assert_eq!(leak, None, "{said}");
 }
 
 /// Tries `property` on as many values as proptest is set to, and tells a small one that it fails on.

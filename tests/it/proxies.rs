@@ -125,16 +125,6 @@ fn loopback_is_never_reached_through_a_proxy() {
 }
 
 #[test]
-fn proxy_of_the_callers_agent_is_used() {
-    let org = Org::start_tls();
-    let proxy = Proxy::start(&org);
-    let login = login(&org).agent(agent_through(&org, Some(&proxy))).login_url(LOGIN_HOST);
-    let token = login.token().unwrap();
-    assert_eq!(token.instance_url(), "https://acme.my.salesforce.com");
-    assert_eq!(proxy.connects(), ["login.salesforce.com:443"]);
-}
-
-#[test]
 fn proxy_that_refuses_is_named_with_its_answer() {
     let org = Org::start_tls();
     let env = with(&org.env(), "SF_LOGIN_URL", "");

@@ -12,9 +12,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sf_login::{Error, ErrorKind, Session, path_segment, soql_quote};
 
-use crate::support::{
-    OLD, QUERY, headline, host, kept, kept_env, only_request, paths, run, session, sf_login, shown,
-};
+use crate::support::{OLD, QUERY, headline, kept, kept_env, only_request, paths, run, sf_login, shown};
 
 const SOQL: &str = "SELECT Id FROM Account";
 
@@ -87,20 +85,6 @@ fn raw_records_keep_every_byte() {
     let session = kept(&org);
     let raw: Vec<Box<RawValue>> = all(&session);
     assert_eq!(raw.iter().map(|record| record.get()).collect::<Vec<_>>(), records);
-}
-
-#[test]
-fn a_query_through_a_real_login_gives_every_record_once() {
-    let org = Org::start();
-    org.seed_accounts(25);
-    org.setup(|setup| setup.page_size = 10);
-    let session = session(&org);
-    let mut accounts = session.query::<Value>("SELECT Name FROM Account");
-    let names: Vec<_> = accounts.by_ref().map(|account| account.unwrap()["Name"].clone()).collect();
-    let wanted: Vec<_> = (1..=25).map(|n| Value::from(format!("Account {n:05}"))).collect();
-    assert_eq!(names, wanted);
-    assert_eq!(accounts.total(), Some(25));
-    assert_eq!(org.requests().len(), 1 + 3);
 }
 
 #[test]
@@ -396,18 +380,6 @@ fn a_truncated_page_is_asked_for_again() {
 }
 
 #[test]
-fn a_page_that_stays_truncated_is_an_error() {
-    let org = Org::start();
-    three_pages(&org);
-    let second = page(r#""done":true"#, &["3", "4"]).header("Retry-After", "0").cut_after(40);
-    org.always(&format!("{QUERY}/01g-2"), second);
-    let (ids, message) = ids_until_error(&kept(&org));
-    assert_eq!(ids, ["1", "2"]);
-    assert_eq!(message, "unexpected reply: truncated or corrupted (HTTP 200)");
-    assert_eq!(org.requests().len(), 1 + 3);
-}
-
-#[test]
 fn soql_reaches_the_server_as_written() {
     let org = Org::start();
     org.always("/", page(r#""done":true"#, &[]));
@@ -507,11 +479,6 @@ fn a_query_is_only_as_slow_as_its_pages() {
     org.answer(page(r#""done":true"#, &["4"]).delay(pause));
     let session = kept(&org).timeout(Duration::from_secs(1));
     assert_eq!(all::<Account>(&session).len(), 4);
-
-    org.always(QUERY, Answer::stall());
-    let session = kept(&org).timeout(Duration::from_millis(300));
-    let error = session.query::<Account>(SOQL).next().unwrap().unwrap_err();
-    assert_eq!(headline(&error), format!("no reply from {}: no complete reply within 0.3 s", host(&org)));
 }
 
 #[test]
