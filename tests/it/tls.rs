@@ -1,5 +1,6 @@
-//! TLS: whom a login trusts.
+//! TLS: whom a login trusts, and SSL_CERT_FILE.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
@@ -8,7 +9,10 @@ use fake_org::{Certificate, Org, USER_ID};
 use sf_login::ureq;
 use sf_login::ureq::tls::{RootCerts, TlsConfig};
 
-use crate::support::{FLOWS, headline, host, login, sf_login, with};
+use crate::support::{FLOWS, failed, headline, host, login, sf_login, with};
+
+const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJtuOTClOmOFRkKs1ivXvDDuvqQ7nYDvBf+kYkSqVsaE\n\
+                   -----END PRIVATE KEY-----\n";
 
 #[test]
 fn good_certificate_of_a_known_authority_is_trusted() {
@@ -102,4 +106,65 @@ fn handshake_that_is_truncated_is_tried_again() {
     );
     assert!(error.is_transient());
     assert_eq!((org.connections(), org.logins()), (6, 1));
+}
+
+#[test]
+fn certificate_file_without_a_certificate_is_refused() {
+    let org = Org::start_tls();
+    let none = "SSL_CERT_FILE names a file without a certificate, or with a damaged one: write the path of a PEM file with \
+                -----BEGIN CERTIFICATE-----";
+    let damaged = org.ca_pem().replace("-----BEGIN CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\n!!!!");
+    let cut = &org.ca_pem()[..org.ca_pem().len() / 2];
+    let cases = [
+        ("empty", String::new()),
+        ("junk", "not PEM at all\n\0\u{1}".to_owned()),
+        ("key", KEY.to_owned()),
+        ("damaged", damaged.clone()),
+        ("cut", cut.to_owned()),
+        ("one damaged", format!("{damaged}\n{}", org.ca_pem())),
+        ("another damaged", format!("{}\n{damaged}", org.ca_pem())),
+    ];
+    for (case, content) in cases {
+        let run = sf_login(&with(&org.env(), "SSL_CERT_FILE", &file(case, &content)), &[]);
+        assert_eq!(run, failed(2, none), "{case}");
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
+#[cfg(unix)]
+fn certificate_file_that_cannot_be_read_is_refused() {
+    let org = Org::start_tls();
+    let gone = format!("{}/gone.pem", env!("CARGO_TARGET_TMPDIR"));
+    let directory = std::env::temp_dir().display().to_string();
+    for (path, why) in
+        [(gone, "No such file or directory (os error 2)"), (directory, "Is a directory (os error 21)")]
+    {
+        let run = sf_login(&with(&org.env(), "SSL_CERT_FILE", &path), &[]);
+        assert_eq!(
+            run,
+            failed(2, &format!("SSL_CERT_FILE names a file that cannot be read: {why}")),
+            "{path}"
+        );
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
+fn certificate_file_may_hold_more_than_the_authority() {
+    let org = Org::start_tls();
+    let more = format!("# Our own authority\r\n{KEY}\n{}{}", org.ca_pem(), org.ca_pem());
+    let marked = format!("\u{feff}{}", org.ca_pem());
+    for (case, content) in [("more", more), ("a byte order mark", marked)] {
+        let run = sf_login(&with(&org.env(), "SSL_CERT_FILE", &file(case, &content)), &[]);
+        assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{case}");
+    }
+    assert_eq!(org.logins(), 2);
+}
+
+/// The path of a file with this content.
+fn file(name: &str, content: &str) -> String {
+    let path = format!("{}/{name}.pem", env!("CARGO_TARGET_TMPDIR"));
+    fs::write(&path, content).unwrap();
+    path
 }
