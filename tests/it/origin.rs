@@ -3,7 +3,7 @@
 use fake_org::{Answer, Org};
 use serde_json::{Value, json};
 use sf_login::ureq::http;
-use sf_login::{Error, ErrorKind, Session, Token};
+use sf_login::{Error, ErrorKind, Session, Token, path_segment};
 
 use crate::support::{LIMITS, OLD, QUERY, headline, host, kept, only_request, shown};
 
@@ -64,6 +64,36 @@ fn a_usual_port_and_the_case_of_a_host_do_not_make_another_origin() {
         "/x",
     ] {
         assert_eq!(session.url(path).unwrap(), "https://acme.my.salesforce.com/x", "{path}");
+    }
+}
+
+#[test]
+fn values_inside_a_path_are_one_segment() {
+    for (value, segment) in [
+        ("", ""),
+        ("001A", "001A"),
+        ("a-b._~c", "a-b._~c"),
+        ("A/7 #2?x=1&y", "A%2F7%20%232%3Fx%3D1%26y"),
+        ("100%", "100%25"),
+        ("%2F", "%252F"),
+        (r"..\..", "..%5C.."),
+        (".", "%2E"),
+        ("..", "%2E%2E"),
+        ("...", "..."),
+        ("../x", "..%2Fx"),
+        ("ä😀\n", "%C3%A4%F0%9F%98%80%0A"),
+        ("@:+'!*()", "%40%3A%2B%27%21%2A%28%29"),
+    ] {
+        assert_eq!(path_segment(value), segment, "{value:?}");
+    }
+    let org = Org::start();
+    org.always("/", Answer::json(200, "1"));
+    let session = kept(&org);
+    for id in ["A/7 #2?x=1", "..", "ä%\\"] {
+        let path = format!("sobjects/Account/Id__c/{}", path_segment(id));
+        session.get::<Value>(&path).unwrap();
+        let wanted = format!("/services/data/v66.0/sobjects/Account/Id__c/{}", path_segment(id));
+        assert_eq!(only_request(&org).path, wanted);
     }
 }
 

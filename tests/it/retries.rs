@@ -1,19 +1,14 @@
 //! What is tried again and what is not: the table of the design, each cell counted on the server.
 
-use std::fmt;
-use std::io::{self, ErrorKind};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+pub mod broken_off;
+mod pauses;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, REDIRECT_URI};
 use serde_json::{Value, json};
-use sf_login::ureq::config::Config;
-use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use sf_login::ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
-};
-use sf_login::ureq::{self, http};
+use sf_login::ureq::http;
 use sf_login::{App, Error, Session, Token};
 
 use crate::support::{
@@ -190,38 +185,6 @@ fn a_port_that_refuses_is_tried_three_times() {
 }
 
 #[test]
-fn an_error_after_the_request_was_read_is_never_nothing_sent_whatever_words_it_has() {
-    let words = [
-        (ErrorKind::InvalidData, "received fatal alert: HandshakeFailure"),
-        (ErrorKind::InvalidData, "received fatal alert: the handshake failed"),
-        (ErrorKind::UnexpectedEof, "tls handshake eof"),
-        (ErrorKind::HostUnreachable, "No route to host (os error 113)"),
-        (ErrorKind::NetworkUnreachable, "Network is unreachable (os error 101)"),
-        (ErrorKind::ConnectionRefused, "Connection refused (os error 111)"),
-        (ErrorKind::TimedOut, "could not connect"),
-        (ErrorKind::Other, "failed to lookup address information: Name or service not known"),
-    ];
-    for (kind, words) in words {
-        let ways: [(&str, Attempt); 4] = [
-            ("post", |session| session.post::<Value>("x", &1).map(drop)),
-            ("patch", |session| session.patch::<Value>("x", &1).map(drop)),
-            ("delete", |session| session.delete("x")),
-            ("run POST", |session| run(&session, "POST", "x")),
-        ];
-        for (name, send) in ways {
-            let (agent, sent) = dying_agent(kind, words);
-            let token = Token::new(OLD, "https://acme.my.salesforce.com").unwrap();
-            send(Session::new(token).unwrap().agent(agent)).expect_err(words);
-            assert_eq!(sent.load(SeqCst), 1, "{name}: {words}");
-        }
-        let (agent, sent) = dying_agent(kind, words);
-        let login = App::new(CLIENT_ID, CLIENT_SECRET).password("ada", "a password").agent(agent);
-        login.token().expect_err(words);
-        assert_eq!(sent.load(SeqCst), 1, "login: {words}");
-    }
-}
-
-#[test]
 fn nothing_else_is_tried_again() {
     let refused = [
         (Answer::oauth_error("invalid_grant", "authentication failure"), true),
@@ -302,60 +265,6 @@ fn a_truncated_refusal_is_one_except_for_those_who_read() {
 }
 
 #[test]
-fn a_server_says_when_to_try_again() {
-    let timeout = Duration::from_secs(5);
-    let times = [("0", 3), (" 0 ", 3), ("5", 1), ("3600", 1), ("18446744073709551615", 1)];
-    // As if it had said nothing.
-    let nonsense = ["", "soon", "-1", "1.5", "18446744073709551616"].map(|nonsense| (nonsense, 3));
-    at_once(times.into_iter().chain(nonsense), |(retry_after, tries)| {
-        for (name, send) in [
-            ("a read", (|org, timeout| kept(org).timeout(timeout).get::<Value>("x").map(drop)) as Timed),
-            ("a login", |org, timeout| login(org).timeout(timeout).token().map(drop)),
-        ] {
-            let org = Org::start();
-            org.always("/", Answer::new(503).header("Retry-After", retry_after));
-            let started = Instant::now();
-            let error = send(&org, timeout).unwrap_err();
-            assert_eq!(headline(&error), "unexpected reply: empty (HTTP 503)", "{name}: {retry_after}");
-            assert_eq!(org.requests().len(), tries, "{name}: {retry_after}");
-            assert!(started.elapsed() < timeout, "{name}: {retry_after}: not waited for in vain");
-            assert!(
-                started.elapsed() >= PAUSES || times.iter().any(|(time, _)| *time == retry_after),
-                "{name}: {retry_after}"
-            );
-        }
-    });
-}
-
-#[test]
-fn the_time_that_a_server_names_is_waited_for() {
-    let org = Org::start();
-    org.always("/", Answer::json(200, "1"));
-    org.answer(Answer::new(429).header("Retry-After", "1"));
-    let started = Instant::now();
-    assert_eq!(kept(&org).post::<u8>("x", &1).unwrap(), 1);
-    assert!(started.elapsed() >= Duration::from_secs(1));
-    assert_eq!(org.requests().len(), 2);
-}
-
-#[test]
-fn pauses_grow() {
-    let org = Org::start();
-    let times = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&times);
-    org.always_with("/", move |_| {
-        noted.lock().unwrap().push(Instant::now());
-        Answer::new(503)
-    });
-    kept(&org).get::<Value>("x").unwrap_err();
-    let times = times.lock().unwrap();
-    let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert_eq!(pauses.len(), 2);
-    assert!(pauses[0] >= Duration::from_millis(240), "{pauses:?}");
-    assert!(pauses[1] >= Duration::from_millis(740), "{pauses:?}");
-}
-
-#[test]
 fn what_is_tried_again_is_the_same_request() {
     let org = Org::start();
     org.always("/", Answer::json(200, "1"));
@@ -374,7 +283,6 @@ fn what_is_tried_again_is_the_same_request() {
 }
 
 type Attempt = fn(Session) -> Result<(), Error>;
-type Timed = fn(&Org, Duration) -> Result<(), Error>;
 
 impl Row {
     /// Answers so for ever, then twice only.
@@ -438,78 +346,4 @@ fn exchange_code(org: &Arc<Org>) -> Result<(), Error> {
 fn run(session: &Session, method: &str, body: &str) -> Result<(), Error> {
     let request = http::Request::builder().method(method).uri(session.url("x")?);
     session.run(request.body(body).expect("a good request")).map(drop)
-}
-
-/// An agent whose connections take a request and then fail so, and how many they have taken.
-pub fn dying_agent(kind: ErrorKind, words: &'static str) -> (ureq::Agent, Arc<AtomicUsize>) {
-    let sent = Arc::default();
-    let connections = Connections { kind, words, sent: Arc::clone(&sent) };
-    let config = ureq::Agent::config_builder().proxy(None).build();
-    (ureq::Agent::with_parts(config, connections, Names), sent)
-}
-
-/// Knows every name: no address is needed.
-#[derive(Debug)]
-struct Names;
-
-impl Resolver for Names {
-    fn resolve(&self, _: &http::Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let mut addrs = self.empty();
-        addrs.push(([127, 0, 0, 1], 9).into());
-        Ok(addrs)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Connections {
-    kind: ErrorKind,
-    words: &'static str,
-    sent: Arc<AtomicUsize>,
-}
-
-impl Connector for Connections {
-    type Out = Connection;
-
-    fn connect(&self, to: &ConnectionDetails, _: Option<()>) -> Result<Option<Connection>, ureq::Error> {
-        let buffers = LazyBuffers::new(to.config.input_buffer_size(), to.config.output_buffer_size());
-        Ok(Some(Connection { buffers, fate: self.clone(), read: false }))
-    }
-}
-
-struct Connection {
-    buffers: LazyBuffers,
-    fate: Connections,
-    /// Whether the request was read.
-    read: bool,
-}
-
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Connection")
-    }
-}
-
-impl Transport for Connection {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
-    }
-
-    fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        if !std::mem::replace(&mut self.read, true) {
-            self.fate.sent.fetch_add(1, SeqCst);
-        }
-        Ok(())
-    }
-
-    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        Err(io::Error::new(self.fate.kind, self.fate.words).into())
-    }
-
-    fn is_open(&mut self) -> bool {
-        false
-    }
-
-    fn is_tls(&self) -> bool {
-        true
-    }
 }

@@ -10,7 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sf_login::{ErrorKind, Session};
 
-use crate::retries::dying_agent;
+use crate::retries::broken_off::dying_agent;
 use crate::support::{
     AUTHORIZE_PATH, EXCHANGES, MINIMAL, MakeLogin, NEW, OLD, TOKEN_PATH, agent, code_credentials, expired,
     forms, headline, host, kept, login, login_with, refusal, session, shown, token,
