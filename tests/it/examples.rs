@@ -21,18 +21,18 @@ const JOBS: &str = "/services/data/v66.0/jobs/query";
 fn quickstart_shows_the_three_steps_with_nothing_set_up() {
     let shown = quickstart(&[]);
     assert_eq!((shown.code, &*shown.stderr), (Some(0), ""));
-    let port = shown.stdout.split("localhost:").nth(1).expect("it names its org");
+    let port = shown.stdout.split("127.0.0.1:").nth(1).expect("it names its org");
     let port: String = port.chars().take_while(char::is_ascii_digit).collect();
     let expected = format!(
         "SF_CLIENT_ID is not set, so this logs in to a small Salesforce on this machine:
-password flow, user {USERNAME}, host localhost:PORT, security token set
+password flow, user {USERNAME}, host 127.0.0.1:PORT, security token set
 
 1. What was sent
 
     POST /services/oauth2/token HTTP/1.1
     accept-encoding: gzip
     user-agent: ...
-    host: localhost:PORT
+    host: 127.0.0.1:PORT
     content-type: application/x-www-form-urlencoded
     accept: application/json
     content-length: 215
@@ -46,8 +46,8 @@ password flow, user {USERNAME}, host localhost:PORT, security token set
 2. What came back
 
     access_token: ********
-    id: https://localhost:PORT/id/{ORG_ID}/{USER_ID}
-    instance_url: https://localhost:PORT
+    id: https://127.0.0.1:PORT/id/{ORG_ID}/{USER_ID}
+    instance_url: https://127.0.0.1:PORT
     issued_at: ...
     signature: ********
     token_type: Bearer

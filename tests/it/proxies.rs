@@ -7,8 +7,8 @@ use fake_org::{Certificate, Org, Proxy};
 use sf_login::{Login, ureq};
 
 use crate::support::{
-    SOON, TOKEN_PATH, agent, agent_through, assert_no_secret, at_once, headline, login, nobody, sf_login,
-    shown, with, within,
+    SOON, TOKEN_PATH, agent, agent_through, assert_no_secret, at_once, by_name, headline, login, nobody,
+    sf_login, shown, with, within,
 };
 
 const LOGIN_HOST: &str = "login.salesforce.com";
@@ -110,7 +110,9 @@ fn loopback_is_never_reached_through_a_proxy() {
         for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
             env = with(&env, name, &proxy.url());
         }
-        for url in [org.url(), org.url().replace("localhost", "127.0.0.1"), localhost(&org)] {
+        let urls = [Some(org.url()), by_name(&org)].into_iter().flatten();
+        let logins = 1 + 2 * urls.clone().count();
+        for url in urls {
             let run = sf_login(&with(&env, "SF_LOGIN_URL", &url), &[]);
             assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{url}");
             // Nor by an agent that has one.
@@ -119,7 +121,7 @@ fn loopback_is_never_reached_through_a_proxy() {
         }
         let run = sf_login(&env, &["get", "limits"]);
         assert_eq!((run.code, &*run.stderr), (Some(0), ""));
-        assert_eq!(org.logins(), 7);
+        assert_eq!(org.logins(), logins);
         assert_eq!(proxy.seen().len(), 0);
     }
 }
@@ -235,10 +237,6 @@ fn through(org: &Org, proxy: &str, host: &str) -> Login {
     let proxy = ureq::Proxy::new(proxy).unwrap();
     let config = ureq::Agent::config_builder().tls_config(tls).proxy(Some(proxy)).build();
     login(org).agent(config.new_agent()).login_url(host)
-}
-
-fn localhost(org: &Org) -> String {
-    org.url().replace("127.0.0.1", "localhost")
 }
 
 fn authority(proxy: &Proxy) -> String {

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::panic::resume_unwind;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -227,7 +227,16 @@ pub fn headers_but_the_agents_name(request: &Request) -> Vec<(&str, &str)> {
     headers
 }
 
-/// `127.0.0.1:4567` or `localhost:4567`, as messages have it.
+/// The org's URL by the name `localhost`; `None`, with a word of it, where that has no address.
+pub fn by_name(org: &Org) -> Option<String> {
+    if ("localhost", 0).to_socket_addrs().is_err() {
+        println!("skipped: localhost has no address here");
+        return None;
+    }
+    Some(org.url().replace("127.0.0.1", "localhost"))
+}
+
+/// `127.0.0.1:4567`, as messages have it.
 pub fn host(org: &Org) -> String {
     let url = org.url();
     url.split("//").nth(1).expect("a URL has a host").to_owned()

@@ -9,7 +9,7 @@ use fake_org::{Certificate, Org, USER_ID};
 use sf_login::ureq;
 use sf_login::ureq::tls::{RootCerts, TlsConfig};
 
-use crate::support::{FLOWS, failed, headline, host, login, sf_login, with};
+use crate::support::{FLOWS, by_name, failed, headline, host, login, sf_login, with};
 
 const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJtuOTClOmOFRkKs1ivXvDDuvqQ7nYDvBf+kYkSqVsaE\n\
                    -----END PRIVATE KEY-----\n";
@@ -17,13 +17,14 @@ const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJtuOTClOmOF
 #[test]
 fn good_certificate_of_a_known_authority_is_trusted() {
     let org = Org::start_tls();
-    let by_address = org.url().replace("localhost", "127.0.0.1");
-    for url in [org.url(), by_address] {
+    let urls = [Some(org.url()), by_name(&org)].into_iter().flatten();
+    let logins = 2 * urls.clone().count();
+    for url in urls {
         let run = sf_login(&with(&org.env(), "SF_LOGIN_URL", &url), &[]);
         assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{url}");
         assert_eq!(login(&org).login_url(&url).token().unwrap().user_id(), Some(USER_ID), "{url}");
     }
-    assert_eq!((org.logins(), org.connections()), (4, 4));
+    assert_eq!((org.logins(), org.connections()), (logins, logins));
 }
 
 #[test]
@@ -31,7 +32,7 @@ fn bad_certificate_ends_the_login_before_anything_is_sent() {
     let cases = [
         (Certificate::Expired, "invalid peer certificate: certificate expired"),
         (Certificate::NotYetValid, "invalid peer certificate: certificate not valid yet"),
-        (Certificate::OtherHost, "invalid peer certificate: certificate not valid for name \"localhost\""),
+        (Certificate::OtherHost, "invalid peer certificate: certificate not valid for name \"127.0.0.1\""),
         (Certificate::UnknownIssuer, "invalid peer certificate: UnknownIssuer"),
     ];
     for (certificate, cause) in cases {

@@ -65,7 +65,7 @@ impl Org {
     /// Starts an org that speaks TLS with that certificate.
     #[must_use]
     pub fn start_with(certificate: Certificate) -> Org {
-        Org::start_at("https://localhost", Some(tls::server_config(certificate)))
+        Org::start_at("https://127.0.0.1", Some(tls::server_config(certificate)))
     }
 
     fn start_at(origin: &str, tls: Option<Arc<rustls::ServerConfig>>) -> Org {
@@ -90,7 +90,7 @@ impl Org {
         Org { server, inner, ca_file: OnceLock::new() }
     }
 
-    /// Where the org is, e.g. `http://127.0.0.1:4567` or, with TLS, `https://localhost:4567`.
+    /// Where the org is, e.g. `http://127.0.0.1:4567` or, with TLS, `https://127.0.0.1:4567`.
     #[must_use]
     pub fn url(&self) -> String {
         self.inner.url.clone()

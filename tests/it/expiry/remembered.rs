@@ -106,7 +106,7 @@ fn a_new_login_that_tls_or_a_proxy_refused_for_the_moment_is_tried_again_after_a
         let to = if name == "TLS" { org.addr() } else { proxy.url().replace("http://", "").parse().unwrap() };
         let door = Door::before(to, refusal);
         let (session, instance) = if name == "TLS" {
-            let url = format!("https://localhost:{}", door.addr.port());
+            let url = format!("https://{}", door.addr);
             (login(&org).login_url(url).resume(token(&org, OLD)).unwrap(), org.url())
         } else {
             let instance = "https://acme.my.salesforce.com".to_owned();
