@@ -1,8 +1,8 @@
 //! A Salesforce on 127.0.0.1, for tests, examples and benchmarks.
 //!
 //! It knows one app, one user and one customer of an Experience Cloud site, logs them in by the
-//! username-password, the client credentials and the code and credentials flow, and answers the
-//! REST API from memory. It is strict: what Salesforce does not document, it refuses. Everything
+//! username-password, the client credentials, the JWT bearer and the code and credentials flow, and
+//! answers the REST API from memory. It is strict: what Salesforce does not document, it refuses. Everything
 //! it received can be asked for, and it can be told to answer anything at all.
 //!
 //! # Example
@@ -36,6 +36,7 @@ mod schema;
 mod server;
 mod setup;
 mod soql;
+mod temp_file;
 mod text;
 mod tls;
 
@@ -45,6 +46,9 @@ pub use proxy::Proxy;
 pub use request::Request;
 pub use setup::{AuthorizeErrors, Setup};
 pub use tls::Certificate;
+
+/// The flows, by the names that `SF_FLOW` has for them.
+pub const FLOWS: [&str; 4] = ["password", "client_credentials", "code_credentials", "jwt_bearer"];
 
 /// The app's consumer key.
 pub const CLIENT_ID: &str = "3MVG9fakeOrg.ConsumerKey_0123456789";
@@ -60,6 +64,13 @@ pub const PASSWORD: &str = "pa ss+w&r=d%\"ä/";
 
 /// The user's security token, which belongs after the password.
 pub const SECURITY_TOKEN: &str = "Zq7TokenOfAda012345678xY";
+
+/// The private key with which the app's assertions are signed, in PEM (PKCS#8, 2048 bits). It was made for
+/// these tests and opens nothing else.
+pub const JWT_KEY: &str = include_str!("../keys/test-only.key.pem");
+
+/// The certificate of [`JWT_KEY`], in PEM, as it is uploaded to the app.
+pub const JWT_CERTIFICATE: &str = include_str!("../keys/test-only.crt.pem");
 
 /// A customer of the Experience Cloud site.
 pub const SITE_USERNAME: &str = "bob@customer.example";

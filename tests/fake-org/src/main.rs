@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use fake_org::{Org, REDIRECT_URI, SITE_PASSWORD, SITE_USERNAME};
+use fake_org::{FLOWS, Org};
 
 const HELP: &str = "\
 A Salesforce on this machine to try a program on, until Ctrl-C.
@@ -12,7 +12,8 @@ usage: fake-org [--flow FLOW] [--accounts N] [--tls]
 
 Prints the variables with which sf-login logs in here, as lines to paste into another shell.
 
-  --flow FLOW    password (the default), client_credentials or code_credentials
+  --flow FLOW    password (the default), client_credentials, code_credentials or jwt_bearer, for which
+                 SF_JWT_KEY_FILE names a file with a private key that is gone when the org ends
   --accounts N   how many accounts there are (default: 25)
   --tls          speak TLS; SSL_CERT_FILE then names a file with the certificate of the org's
                  authority, which is gone when the org ends (programs on Node.js want its name in
@@ -57,7 +58,7 @@ impl Options {
                 "--tls" => options.tls = true,
                 "--flow" => {
                     let flow = args.next().unwrap_or_default();
-                    if !matches!(flow.as_str(), "password" | "client_credentials" | "code_credentials") {
+                    if !FLOWS.contains(&flow.as_str()) {
                         return Err(format!("no flow {flow:?}"));
                     }
                     options.flow = flow;
@@ -78,26 +79,7 @@ fn serve(options: &Options) -> io::Result<()> {
     let wait_for_end = end()?;
     let org = if options.tls { Org::start_tls() } else { Org::start() };
     org.seed_accounts(options.accounts);
-    let mut env = vec![("SF_FLOW", options.flow.clone())];
-    env.extend(org.env());
-    match options.flow.as_str() {
-        "client_credentials" => {
-            env.retain(|(name, _)| !matches!(*name, "SF_USERNAME" | "SF_PASSWORD" | "SF_SECURITY_TOKEN"));
-        }
-        "code_credentials" => {
-            env.retain(|(name, _)| *name != "SF_SECURITY_TOKEN");
-            for (name, value) in &mut env {
-                match *name {
-                    "SF_USERNAME" => SITE_USERNAME.clone_into(value),
-                    "SF_PASSWORD" => SITE_PASSWORD.clone_into(value),
-                    "SF_LOGIN_URL" => *value = org.site_url(),
-                    _ => {}
-                }
-            }
-            env.push(("SF_REDIRECT_URI", REDIRECT_URI.to_owned()));
-        }
-        _ => {}
-    }
+    let env = org.env_for(&options.flow);
     let lines = env.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value)));
     // At once, for scripts that wait for a line of it.
     io::stdout().write_all(lines.collect::<Vec<_>>().concat().as_bytes())?;

@@ -1,10 +1,8 @@
 //! The server: what tests see of it, and how it answers one connection.
 
 use std::fmt;
-use std::fs;
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -13,8 +11,10 @@ use serde_json::{Map, Value};
 use crate::chaos::{Chaos, Mishap};
 use crate::salesforce::{self, Salesforce};
 use crate::server::{self, Connection, Server, Stop, lock};
+use crate::temp_file::TempFile;
 use crate::{
-    Answer, CLIENT_ID, CLIENT_SECRET, Certificate, PASSWORD, Request, SECURITY_TOKEN, Setup, USERNAME, tls,
+    Answer, CLIENT_ID, CLIENT_SECRET, Certificate, JWT_KEY, PASSWORD, REDIRECT_URI, Request, SECURITY_TOKEN,
+    SITE_PASSWORD, SITE_USERNAME, Setup, USERNAME, tls,
 };
 
 /// How long [`Org::wait_for_requests`] waits.
@@ -25,7 +25,8 @@ pub struct Org {
     // Dropped first, so that no thread outlives the rest.
     server: Server,
     inner: Arc<Inner>,
-    ca_file: OnceLock<CaFile>,
+    ca_file: OnceLock<TempFile>,
+    jwt_key_file: OnceLock<TempFile>,
 }
 
 struct Inner {
@@ -87,7 +88,7 @@ impl Org {
         });
         let serving = Arc::clone(&inner);
         let server = Server::start(listener, move |stream, stop| serving.serve(stream, stop));
-        Org { server, inner, ca_file: OnceLock::new() }
+        Org { server, inner, ca_file: OnceLock::new(), jwt_key_file: OnceLock::new() }
     }
 
     /// Where the org is, e.g. `http://127.0.0.1:4567` or, with TLS, `https://127.0.0.1:4567`.
@@ -117,22 +118,49 @@ impl Org {
     /// A file that holds [`Org::ca_pem`], as long as the org lives.
     #[must_use]
     pub fn ca_file(&self) -> &Path {
-        &self.ca_file.get_or_init(|| CaFile::create(self.server.addr)).0
+        &self.ca_file.get_or_init(|| TempFile::create(self.server.addr, "ca", tls::ca_pem())).0
+    }
+
+    /// A file that holds [`JWT_KEY`], as long as the org lives.
+    #[must_use]
+    pub fn jwt_key_file(&self) -> &Path {
+        &self.jwt_key_file.get_or_init(|| TempFile::create(self.server.addr, "key", JWT_KEY)).0
     }
 
     /// The variables with which a program logs in here by the username-password flow.
     #[must_use]
     pub fn env(&self) -> Vec<(&'static str, String)> {
-        let mut env = vec![
-            ("SF_CLIENT_ID", CLIENT_ID.to_owned()),
-            ("SF_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
-            ("SF_USERNAME", USERNAME.to_owned()),
-            ("SF_PASSWORD", PASSWORD.to_owned()),
-            ("SF_SECURITY_TOKEN", SECURITY_TOKEN.to_owned()),
-            ("SF_LOGIN_URL", self.url()),
-        ];
+        self.env_for("password").split_off(1)
+    }
+
+    /// The variables with which a program logs in here by one of the [`FLOWS`], `SF_FLOW` first.
+    #[must_use]
+    pub fn env_for(&self, flow: &str) -> Vec<(&'static str, String)> {
+        let (username, password, url) = match flow {
+            "code_credentials" => (SITE_USERNAME, SITE_PASSWORD, self.site_url()),
+            _ => (USERNAME, PASSWORD, self.url()),
+        };
+        let mut env = vec![("SF_FLOW", flow.to_owned()), ("SF_CLIENT_ID", CLIENT_ID.to_owned())];
+        let mut put = |name, value: &str| env.push((name, value.to_owned()));
+        if flow == "jwt_bearer" {
+            put("SF_JWT_KEY_FILE", &self.jwt_key_file().display().to_string());
+        } else {
+            put("SF_CLIENT_SECRET", CLIENT_SECRET);
+        }
+        if flow != "client_credentials" {
+            put("SF_USERNAME", username);
+        }
+        if matches!(flow, "password" | "code_credentials") {
+            put("SF_PASSWORD", password);
+        }
+        match flow {
+            "password" => put("SF_SECURITY_TOKEN", SECURITY_TOKEN),
+            "code_credentials" => put("SF_REDIRECT_URI", REDIRECT_URI),
+            _ => {}
+        }
+        put("SF_LOGIN_URL", &url);
         if self.inner.tls.is_some() {
-            env.push(("SSL_CERT_FILE", self.ca_file().display().to_string()));
+            put("SSL_CERT_FILE", &self.ca_file().display().to_string());
         }
         env
     }
@@ -376,26 +404,5 @@ impl State {
             Some(Mishap::Instead(answer)) => answer,
             Some(Mishap::Cut(cut)) => cut(self.salesforce.respond(request)),
         }
-    }
-}
-
-/// A file with the authority's certificate, removed when it is dropped.
-struct CaFile(PathBuf);
-
-impl CaFile {
-    fn create(addr: SocketAddr) -> CaFile {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, SeqCst);
-        let name = format!("fake-org-{}-{}-{number}.pem", std::process::id(), addr.port());
-        let path = std::env::temp_dir().join(name);
-        fs::write(&path, tls::ca_pem()).expect("could not write to the temporary directory");
-        CaFile(path)
-    }
-}
-
-impl Drop for CaFile {
-    fn drop(&mut self) {
-        // Somebody else may have tidied up.
-        drop(fs::remove_file(&self.0));
     }
 }

@@ -10,6 +10,7 @@ use crate::rest::{self, Refusal, Rest};
 use crate::{Answer, ORG_ID, Request, SITE_USER_ID, SITE_USERNAME, Setup, USER_ID, USERNAME, text};
 
 mod code;
+mod jwt;
 mod login;
 
 use code::Code;

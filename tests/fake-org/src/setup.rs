@@ -38,6 +38,15 @@ pub struct Setup {
     /// "Require Proof Key for Code Exchange (PKCE)" on the app. A challenge that is sent is checked
     /// in any case. Default: false.
     pub pkce_required: bool,
+    /// Whether the app is an External Client App: it has no password flow, and is not looked up at the
+    /// generic login hosts. Default: false.
+    pub external_client_app: bool,
+    /// Whether the app has the scope `refresh_token, offline_access`. Default: true.
+    pub offline_access: bool,
+    /// The one audience that assertions may have. Default: the URL to which they are sent.
+    pub audience: Option<String>,
+    /// How far the org's clock is ahead of this machine's, in seconds. Default: 0.
+    pub clock_ahead: i64,
     /// Whether codes have expired before they are exchanged. Default: false.
     pub expire_codes: bool,
     /// The access token that every login gets. Default: a new one each time.
@@ -78,6 +87,10 @@ impl Default for Setup {
             authorize_errors: AuthorizeErrors::Json,
             refusal: None,
             pkce_required: false,
+            external_client_app: false,
+            offline_access: true,
+            audience: None,
+            clock_ahead: 0,
             expire_codes: false,
             token: None,
             session_uses: None,

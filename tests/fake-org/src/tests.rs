@@ -10,6 +10,7 @@ use crate::*;
 
 mod bulk;
 mod codes;
+mod jwt;
 mod logins;
 mod queries;
 mod records;

@@ -48,11 +48,8 @@ fn start(args: &[&str], ask: &str) -> (Running, String) {
         assert!(line.starts_with("export "), "{line}");
         lines.push_str(&line);
         lines.push('\n');
-        if line.starts_with(if args.contains(&"--tls") {
-            "export SSL_CERT_FILE"
-        } else {
-            "export SF_LOGIN_URL"
-        }) {
+        let last = if args.contains(&"--tls") { "export SSL_CERT_FILE" } else { "export SF_LOGIN_URL" };
+        if line.starts_with(last) {
             break;
         }
     }
@@ -75,18 +72,23 @@ fn lines_to_paste_set_what_a_flow_needs() {
     let (_org, set) = start(&["--flow", "code_credentials"], ask);
     let (username, password) = (fake_org::SITE_USERNAME, fake_org::SITE_PASSWORD);
     assert_eq!(set, format!("code_credentials|{username}|{password}|customers|"));
+    let ask = "$SF_FLOW|$SF_USERNAME|$(cat \"$SF_JWT_KEY_FILE\")|${SF_CLIENT_SECRET-}${SF_PASSWORD-}";
+    let (_org, set) = start(&["--flow", "jwt_bearer"], ask);
+    assert_eq!(set, format!("jwt_bearer|{}|{}|", fake_org::USERNAME, fake_org::JWT_KEY.trim_end()));
 }
 
 #[test]
-fn the_authoritys_file_is_gone_however_the_command_is_ended() {
+fn its_files_are_gone_however_the_command_is_ended() {
     for signal in ["INT", "TERM", "HUP"] {
-        let (mut org, file) = start(&["--tls", "--accounts", "3"], "$SSL_CERT_FILE");
-        assert!(Path::new(&file).exists(), "{file}");
+        let args = ["--tls", "--accounts", "3", "--flow", "jwt_bearer"];
+        let (mut org, files) = start(&args, "$SSL_CERT_FILE $SF_JWT_KEY_FILE");
+        let there = || files.split(' ').filter(|file| Path::new(file).exists()).count();
+        assert_eq!(there(), 2, "{files}");
         // By the shell's own `kill`: not every machine has it as a program.
         let kill = format!("kill -{signal} {}", org.0.id());
         let killed = Command::new("sh").args(["-c", &kill]).status().expect("a shell");
         assert!(killed.success());
         assert!(org.0.wait().expect("it ends").success());
-        assert!(!Path::new(&file).exists(), "{file}");
+        assert_eq!(there(), 0, "{files}");
     }
 }

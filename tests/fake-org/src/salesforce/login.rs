@@ -13,6 +13,8 @@ use crate::{
 /// The instance of an org that is reached by Salesforce's own names.
 const MY_DOMAIN: &str = "https://acme.my.salesforce.com";
 
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
 impl Salesforce {
     /// The token endpoint.
     pub(super) fn token(&mut self, request: &Request, place: &Place) -> Answer {
@@ -39,6 +41,9 @@ impl Salesforce {
     /// As whom this form logs in.
     pub(super) fn grant(&mut self, form: &Form, place: &Place) -> Result<&'static User, Refused> {
         let grant_type = form.get("grant_type").map(String::as_str);
+        if grant_type == Some(JWT_BEARER) {
+            return self.grant_jwt(form, place);
+        }
         let Some(grant_type @ ("password" | "client_credentials" | "authorization_code")) = grant_type else {
             return Err(("unsupported_grant_type", "grant type not supported"));
         };
@@ -74,7 +79,7 @@ impl Salesforce {
         let token = if setup.security_token_required { SECURITY_TOKEN } else { "" };
         let right = form.get("username").is_some_and(|username| username == USERNAME)
             && form.get("password").and_then(|p| p.strip_prefix(PASSWORD)) == Some(token);
-        if !setup.password_flow_allowed || place.site.is_some() || !right {
+        if !setup.password_flow_allowed || setup.external_client_app || place.site.is_some() || !right {
             return Err(AUTHENTICATION_FAILURE);
         }
         self.admit().map(|()| &ADA)
@@ -115,8 +120,10 @@ impl Salesforce {
         put("instance_url", self.setup.instance_url.clone().unwrap_or(instance_url));
         put("id", format!("{id_host}/id/{ORG_ID}/{}", user.id));
         put("token_type", "Bearer".to_owned());
-        put("issued_at", text::now().to_string());
-        put("signature", BASE64_STANDARD.encode(signature));
+        if form["grant_type"] != JWT_BEARER {
+            put("issued_at", text::now().to_string());
+            put("signature", BASE64_STANDARD.encode(signature));
+        }
         if form["grant_type"] != "password" {
             put("scope", "api".to_owned());
         }
