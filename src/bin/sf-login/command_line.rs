@@ -1,11 +1,11 @@
 //! What the command line asks for.
 
 use std::env;
-use std::ffi::OsString;
 
 use crate::login::{Format, format_named};
 
 const HELP: &str = include_str!("help.txt");
+const VERSION: &str = concat!("sf-login ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// What the command line asks for.
 pub enum Command {
@@ -15,6 +15,17 @@ pub enum Command {
     Revoke,
     Print(&'static str),
 }
+
+/// Each command, and what it takes.
+const COMMANDS: [(&str, &str); 3] = [
+    ("get", "get takes one PATH"),
+    ("query", "query takes one SOQL, in quotes"),
+    ("revoke", "revoke takes no argument"),
+];
+
+/// Each option, the command that has it (the plain login has no name), and how it is written.
+const OPTIONS: [(&str, &str, &str); 2] =
+    [("--format", "", "sf-login --format NAME"), ("--password-stdin", "", "sf-login --password-stdin")];
 
 /// A command line that cannot be understood.
 #[derive(Debug)]
@@ -31,43 +42,55 @@ pub fn usage<T>(problem: &str) -> anyhow::Result<T> {
 }
 
 pub fn parse() -> anyhow::Result<Command> {
-    let arguments: Result<Vec<_>, _> = env::args_os().skip(1).map(OsString::into_string).collect();
-    let Ok(arguments) = arguments else {
-        return usage("an argument is not UTF-8");
-    };
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    // Wherever it stands: who asks a command for help must not cause a login.
-    if words.iter().any(|word| matches!(*word, "-h" | "--help")) {
-        return Ok(Command::Print(HELP));
-    }
-    match words[..] {
-        ["help", ..] => Ok(Command::Print(HELP)),
-        ["-V" | "--version"] => Ok(Command::Print(concat!("sf-login ", env!("CARGO_PKG_VERSION"), "\n"))),
-        ["get", path] => Ok(Command::Get(path.to_owned())),
-        ["query", soql] => Ok(Command::Query(soql.to_owned())),
-        ["revoke"] => Ok(Command::Revoke),
-        ["get", ..] => usage("get takes one PATH"),
-        ["query", ..] => usage("query takes one SOQL, in quotes"),
-        ["revoke", ..] => usage("revoke takes no argument"),
-        _ => parse_options(words),
-    }
-}
-
-fn parse_options(words: Vec<&str>) -> anyhow::Result<Command> {
-    let (mut format, mut password_stdin) = (format_named("token")?, false);
-    let mut words = words.into_iter();
-    while let Some(word) = words.next() {
-        match word.split_once('=').map_or((word, None), |(option, value)| (option, Some(value))) {
-            ("--format", value) => format = format_named(value.or_else(|| words.next()).unwrap_or_default())?,
-            ("--password-stdin", None) => password_stdin = true,
-            ("--password-stdin", Some(_)) => return usage("--password-stdin takes no value"),
-            // Only an option's own name is shown: what else stands here may be a secret.
-            (option, _) if option.starts_with("--") => return usage(&format!("no option {option}")),
-            (option, _) if option.starts_with('-') => {
-                return usage(&format!("no option {}", option.get(..2).unwrap_or("-")));
+    let ((mut command, mut takes), mut operands, mut options) = (("", ""), vec![], vec![]);
+    let mut arguments = env::args_os().skip(1);
+    while let Some(argument) = arguments.next() {
+        let Ok(word) = argument.into_string() else {
+            return usage("an argument is not UTF-8");
+        };
+        // Wherever it stands: who asks a command for help must not cause a login.
+        match &*word {
+            "-h" | "--help" => return Ok(Command::Print(HELP)),
+            "-V" | "--version" => return Ok(Command::Print(VERSION)),
+            "help" if command.is_empty() => return Ok(Command::Print(HELP)),
+            _ if word.starts_with('-') => {
+                let (name, value) = word.split_once('=').unzip();
+                let name = name.unwrap_or(&word);
+                let Some(option) = OPTIONS.iter().find(|(option, ..)| *option == name) else {
+                    // Only an option's own name is shown: what else stands here may be a secret.
+                    let shown = if name.starts_with("--") { name } else { name.get(..2).unwrap_or("-") };
+                    return usage(&format!("no option {shown}"));
+                };
+                let value = match value {
+                    None if name == "--format" => arguments.next().and_then(|value| value.into_string().ok()),
+                    value => value.map(str::to_owned),
+                };
+                options.push((option, value));
             }
-            _ => return usage("no such command: there are get, query, revoke and help"),
+            _ if !command.is_empty() => operands.push(word),
+            _ => match COMMANDS.iter().find(|(name, _)| *name == word) {
+                Some(known) => (command, takes) = *known,
+                None => return usage("no such command: there are get, query, revoke and help"),
+            },
         }
     }
-    Ok(Command::LogIn { format, password_stdin })
+    let (mut format, mut password_stdin) = (format_named("token")?, false);
+    for ((name, owner, written), value) in options {
+        match (*name, value) {
+            // It may stand before its command, too.
+            _ if *owner != command => {
+                return usage(&format!("{name} does not belong here, but in: {written}"));
+            }
+            ("--format", value) => format = format_named(&value.unwrap_or_default())?,
+            (_, Some(_)) => return usage(&format!("{name} takes no value")),
+            _ => password_stdin = true,
+        }
+    }
+    match (command, operands.pop(), &*operands) {
+        ("", ..) => Ok(Command::LogIn { format, password_stdin }),
+        ("get", Some(path), []) => Ok(Command::Get(path)),
+        ("query", Some(soql), []) => Ok(Command::Query(soql)),
+        ("revoke", None, _) => Ok(Command::Revoke),
+        _ => usage(takes),
+    }
 }

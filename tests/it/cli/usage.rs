@@ -59,6 +59,7 @@ fn asking_a_command_for_help_sends_nothing() {
 fn a_command_line_that_cannot_be_understood_exits_2_and_sends_nothing() {
     let org = Org::start();
     let formats = "--format takes token, json, env, dotenv or header";
+    let format_elsewhere = "--format does not belong here, but in: sf-login --format NAME";
     let cases: &[(&[&str], &str)] = &[
         (&["login"], "no such command: there are get, query, revoke and help"),
         (&[""], "no such command: there are get, query, revoke and help"),
@@ -78,6 +79,13 @@ fn a_command_line_that_cannot_be_understood_exits_2_and_sends_nothing() {
         (&["query"], "query takes one SOQL, in quotes"),
         (&["query", "SELECT", "Id", "FROM", "Account"], "query takes one SOQL, in quotes"),
         (&["revoke", "all"], "revoke takes no argument"),
+        (&["get", "--format", "json", "limits"], format_elsewhere),
+        (&["get", "limits", "--format=json"], format_elsewhere),
+        (&["--format", "json", "get", "limits"], format_elsewhere),
+        (
+            &["query", "--password-stdin"],
+            "--password-stdin does not belong here, but in: sf-login --password-stdin",
+        ),
     ];
     for (args, says) in cases {
         let expected = failed(2, &format!("{says}\nsee sf-login --help"));
