@@ -1,5 +1,7 @@
 //! The binary: what it prints for each command, what it says when it fails, and how it exits.
 
+#[cfg(unix)]
+mod exec;
 mod failures;
 mod get;
 mod login;

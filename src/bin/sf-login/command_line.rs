@@ -1,7 +1,9 @@
 //! What the command line asks for.
 
 use std::env;
+use std::ffi::OsString;
 
+use crate::failure::usage;
 use crate::login::{Format, format_named};
 
 const HELP: &str = include_str!("help.txt");
@@ -10,6 +12,7 @@ const VERSION: &str = concat!("sf-login ", env!("CARGO_PKG_VERSION"), "\n");
 /// What the command line asks for.
 pub enum Command {
     LogIn { format: Format, password_stdin: bool },
+    Exec(OsString, Vec<OsString>),
     Get(String),
     Query(String),
     Revoke,
@@ -17,7 +20,8 @@ pub enum Command {
 }
 
 /// Each command, and what it takes.
-const COMMANDS: [(&str, &str); 3] = [
+const COMMANDS: [(&str, &str); 4] = [
+    ("exec", "exec takes a COMMAND"),
     ("get", "get takes one PATH"),
     ("query", "query takes one SOQL, in quotes"),
     ("revoke", "revoke takes no argument"),
@@ -27,24 +31,16 @@ const COMMANDS: [(&str, &str); 3] = [
 const OPTIONS: [(&str, &str, &str); 2] =
     [("--format", "", "sf-login --format NAME"), ("--password-stdin", "", "sf-login --password-stdin")];
 
-/// A command line that cannot be understood.
-#[derive(Debug)]
-pub struct Usage(String);
-
-impl std::fmt::Display for Usage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}\nsee sf-login --help", self.0)
-    }
-}
-
-pub fn usage<T>(problem: &str) -> anyhow::Result<T> {
-    Err(anyhow::Error::msg(Usage(problem.to_owned())))
-}
-
 pub fn parse() -> anyhow::Result<Command> {
     let ((mut command, mut takes), mut operands, mut options) = (("", ""), vec![], vec![]);
+    let mut started = None;
     let mut arguments = env::args_os().skip(1);
     while let Some(argument) = arguments.next() {
+        if command == "exec" && (argument == "--" || !argument.as_encoded_bytes().starts_with(b"-")) {
+            let name = if argument == "--" { arguments.next() } else { Some(argument) };
+            started = name.map(|name| Command::Exec(name, arguments.by_ref().collect()));
+            continue;
+        }
         let Ok(word) = argument.into_string() else {
             return usage("an argument is not UTF-8");
         };
@@ -70,7 +66,7 @@ pub fn parse() -> anyhow::Result<Command> {
             _ if !command.is_empty() => operands.push(word),
             _ => match COMMANDS.iter().find(|(name, _)| *name == word) {
                 Some(known) => (command, takes) = *known,
-                None => return usage("no such command: there are get, query, revoke and help"),
+                None => return usage("no such command: there are exec, get, query, revoke and help"),
             },
         }
     }
@@ -86,11 +82,13 @@ pub fn parse() -> anyhow::Result<Command> {
             _ => password_stdin = true,
         }
     }
-    match (command, operands.pop(), &*operands) {
-        ("", ..) => Ok(Command::LogIn { format, password_stdin }),
-        ("get", Some(path), []) => Ok(Command::Get(path)),
-        ("query", Some(soql), []) => Ok(Command::Query(soql)),
-        ("revoke", None, _) => Ok(Command::Revoke),
-        _ => usage(takes),
-    }
+    let command = match (command, operands.pop(), &*operands) {
+        ("", ..) => Some(Command::LogIn { format, password_stdin }),
+        ("exec", ..) => started,
+        ("get", Some(path), []) => Some(Command::Get(path)),
+        ("query", Some(soql), []) => Some(Command::Query(soql)),
+        ("revoke", None, _) => Some(Command::Revoke),
+        _ => None,
+    };
+    command.map_or_else(|| usage(takes), Ok)
 }

@@ -6,14 +6,18 @@ use std::str;
 use anyhow::Context as _;
 use sf_login::{Login, Token};
 
-use crate::command_line::usage;
+use crate::failure::usage;
 use crate::output::print;
 
-pub fn log_in(format: Format, password_stdin: bool) -> anyhow::Result<()> {
+pub fn print_login(format: Format, password_stdin: bool) -> anyhow::Result<()> {
     let login = if password_stdin { Login::from_env_with_password(password()?)? } else { Login::from_env()? };
+    print(&format(&log_in(&login)?)?)
+}
+
+pub fn log_in(login: &Login) -> anyhow::Result<Token> {
     let token = login.token()?;
-    announce("", &token, &login);
-    print(&format(&token)?)
+    announce("", &token, login);
+    Ok(token)
 }
 
 /// What to print of a token.

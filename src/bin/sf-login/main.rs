@@ -1,6 +1,8 @@
 //! `sf-login`: logs in to Salesforce and prints the access token, or what it gives access to.
 
 mod command_line;
+mod exec;
+mod failure;
 mod get;
 mod login;
 mod output;
@@ -10,11 +12,11 @@ mod session;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use sf_login::ErrorKind;
-
-use crate::command_line::{Command, Usage, parse};
+use crate::command_line::{Command, parse};
+use crate::exec::exec;
+use crate::failure::exit_code;
 use crate::get::get;
-use crate::login::log_in;
+use crate::login::print_login;
 use crate::output::print;
 use crate::query::query;
 use crate::session::{revoke, with_session};
@@ -30,24 +32,11 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::LogIn { format, password_stdin } => log_in(format, password_stdin),
+        Command::LogIn { format, password_stdin } => print_login(format, password_stdin),
+        Command::Exec(name, arguments) => exec(&name, &arguments),
         Command::Get(path) => with_session(|session| get(session, &path)),
         Command::Query(soql) => with_session(|session| query(session, &soql)),
         Command::Revoke => revoke(),
         Command::Print(text) => print(text),
-    }
-}
-
-fn exit_code(error: &anyhow::Error) -> u8 {
-    match error.downcast_ref::<sf_login::Error>() {
-        None if error.is::<Usage>() => 2,
-        Some(error) if !error.is_transient() => match error.kind() {
-            ErrorKind::Setting { .. } => 2,
-            ErrorKind::Refused { .. } => 3,
-            ErrorKind::Api { .. } => 4,
-            _ if error.is_refused_login() => 3,
-            _ => 1,
-        },
-        _ => 1,
     }
 }

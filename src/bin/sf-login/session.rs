@@ -4,7 +4,7 @@ use std::env;
 
 use sf_login::{Login, Session};
 
-use crate::command_line::usage;
+use crate::failure::usage;
 use crate::login::announce;
 use crate::output::is_closed_pipe;
 
