@@ -143,6 +143,7 @@ mod query;
 mod diagnosis;
 mod error;
 mod hints;
+mod login_history;
 mod redact;
 mod refusal;
 
@@ -154,6 +155,7 @@ mod wire;
 pub use env::ENV_VARS;
 pub use error::{ApiError, Error, ErrorKind};
 pub use login::{App, Login};
+pub use login_history::{LOGIN_STATUSES, LoginStatus};
 pub use query::{Records, soql_quote};
 pub use session::Session;
 pub use token::Token;
