@@ -355,8 +355,8 @@ fn variables_of_the_code_flow_are_asked_for_one_by_one() {
         let run = sf_login(&without(&code_env(&org), name), &[]);
         assert_eq!(run, failed(2, &format!("{name} is not set: write {what}")));
     }
-    let all = "SF_CLIENT_ID, SF_USERNAME, SF_PASSWORD, SF_REDIRECT_URI are not set: write the app's consumer key; the \
-               username, e.g. ada@example.com; the user's password; one of the app's callback URLs";
+    let all = "SF_CLIENT_ID, SF_CLIENT_SECRET, SF_USERNAME, SF_PASSWORD, SF_REDIRECT_URI are not set: write the app's \
+               consumer key; the app's consumer secret, unless the app needs none; the username, e.g. ada@example.com; the user's password; one of the app's callback URLs";
     let flow = ("SF_FLOW", "code_credentials".to_owned());
     assert_eq!(sf_login(&[flow], &[]), failed(2, all), "no other flow is spoken of where one is named");
     let run = sf_login(&with(&code_env(&org), "SF_REDIRECT_URI", "https://app.example/callback\n"), &[]);

@@ -7,8 +7,9 @@ use crate::support::{
     LIMITS, OLD, TOKEN_PATH, expired, failed, kept_env, only_request, paths, sf_login, with,
 };
 
-const NOTHING_SET: &str = "SF_CLIENT_ID, SF_USERNAME, SF_PASSWORD are not set: write the app's consumer key; the \
-                           username, e.g. ada@example.com; the user's password; SF_FLOW=client_credentials needs no user";
+const NOTHING_SET: &str = "SF_CLIENT_ID, SF_CLIENT_SECRET, SF_USERNAME, SF_PASSWORD are not set: write the app's consumer key; the app's \
+     consumer secret, unless the app needs none; the username, e.g. ada@example.com; the user's password; \
+     SF_FLOW=client_credentials needs no user";
 
 const LINE_END: &str = "holds a line end or a NUL: write the value alone, on one line";
 
@@ -22,6 +23,11 @@ fn watched_variables_hold_no_secret() {
             "SF_LOGIN_URL",
             "SF_FLOW",
             "SF_REDIRECT_URI",
+            "SF_AUDIENCE_URL",
+            "SF_CLIENT_SECRET_FILE",
+            "SF_PASSWORD_FILE",
+            "SF_SECURITY_TOKEN_FILE",
+            "SF_JWT_KEY_FILE",
             "SF_ORG_INSTANCE_URL",
             "SF_ORG_API_VERSION",
         ]
@@ -97,7 +103,6 @@ fn empty_variables_are_unset() {
 #[test]
 fn wrong_variable_is_named_and_nothing_is_sent() {
     let org = Org::start();
-    let flow = "is not a flow: write password, client_credentials or code_credentials";
     let clear = "is http, which would send secrets in clear: write https";
     let web = "is the host of web pages, where neither logins nor API requests work: write https://acme.my.salesforce.com";
     let proxy = "is not a proxy's URL: write e.g. http://proxy.example.com:3128, with special characters of a password percent-encoded";
@@ -107,9 +112,6 @@ fn wrong_variable_is_named_and_nothing_is_sent() {
         ("SF_USERNAME", "ada\r", LINE_END),
         ("SF_PASSWORD", "pa ss+w&r=d\n", LINE_END),
         ("SF_SECURITY_TOKEN", "Zq7Token\r\n", LINE_END),
-        ("SF_FLOW", "Password", flow),
-        ("SF_FLOW", "refresh_token", flow),
-        ("SF_FLOW", " password", flow),
         ("SF_LOGIN_URL", " ", "is empty: write e.g. https://ACME.my.salesforce.com"),
         ("SF_LOGIN_URL", "http://login.salesforce.com", clear),
         ("SF_LOGIN_URL", "https://acme.lightning.force.com", web),
@@ -131,6 +133,21 @@ fn wrong_variable_is_named_and_nothing_is_sent() {
         assert_eq!(run, failed(2, &format!("{name} {problem}")), "{name}={value:?}");
     }
     assert_eq!(org.connections(), 0);
+}
+
+#[test]
+fn a_flow_that_is_none_is_shown_as_it_is() {
+    for (flow, shown) in [
+        ("Password", r#""Password""#),
+        (" password", r#"" password""#),
+        ("\"jwt_bearer\"", r#""\"jwt_bearer\"""#),
+        ("client_credentials\r", r#""client_credentials\r""#),
+        ("pass\u{200b}word", r#""pass\u{200b}word""#),
+    ] {
+        let flows = "which is no flow: write password, client_credentials, code_credentials or jwt_bearer";
+        let run = sf_login(&[("SF_FLOW", flow.to_owned())], &[]);
+        assert_eq!(run, failed(2, &format!("SF_FLOW is {shown}, {flows}")));
+    }
 }
 
 #[test]
@@ -244,7 +261,11 @@ fn why_an_expired_token_cannot_be_replaced_is_told() {
     let org = Org::start();
     org.always("/services/data/", expired());
     let wrong = [
-        ("SF_FLOW", "pasword", "is not a flow: write password, client_credentials or code_credentials"),
+        (
+            "SF_FLOW",
+            "pasword",
+            "is \"pasword\", which is no flow: write password, client_credentials, code_credentials or jwt_bearer",
+        ),
         (
             "SF_LOGIN_URL",
             "http://acme.my.salesforce.com",

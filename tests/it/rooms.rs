@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// From the top down.
-const ROOMS: [&str; 26] = [
+const ROOMS: [&str; 27] = [
     "lib",
     "env",
     "login",
@@ -16,6 +16,7 @@ const ROOMS: [&str; 26] = [
     "diagnosis",
     "hints",
     "hints::case",
+    "login_history",
     "settings",
     "token",
     "refusal",
