@@ -10,6 +10,7 @@ mod query;
 mod revoke;
 mod terminal;
 mod usage;
+mod why;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Output, Stdio};

@@ -15,15 +15,17 @@ pub enum Command {
     Exec(OsString, Vec<OsString>),
     Get(String),
     Query(String),
+    Why(Option<String>),
     Revoke,
     Print(&'static str),
 }
 
 /// Each command, and what it takes.
-const COMMANDS: [(&str, &str); 4] = [
+const COMMANDS: [(&str, &str); 5] = [
     ("exec", "exec takes a COMMAND"),
     ("get", "get takes one PATH"),
     ("query", "query takes one SOQL, in quotes"),
+    ("why", "why takes one USERNAME"),
     ("revoke", "revoke takes no argument"),
 ];
 
@@ -66,7 +68,7 @@ pub fn parse() -> anyhow::Result<Command> {
             _ if !command.is_empty() => operands.push(word),
             _ => match COMMANDS.iter().find(|(name, _)| *name == word) {
                 Some(known) => (command, takes) = *known,
-                None => return usage("no such command: there are exec, get, query, revoke and help"),
+                None => return usage("no such command: there are exec, get, query, why, revoke and help"),
             },
         }
     }
@@ -87,6 +89,7 @@ pub fn parse() -> anyhow::Result<Command> {
         ("exec", ..) => started,
         ("get", Some(path), []) => Some(Command::Get(path)),
         ("query", Some(soql), []) => Some(Command::Query(soql)),
+        ("why", username, []) => Some(Command::Why(username)),
         ("revoke", None, _) => Some(Command::Revoke),
         _ => None,
     };

@@ -8,6 +8,7 @@ mod login;
 mod output;
 mod query;
 mod session;
+mod why;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use crate::login::print_login;
 use crate::output::print;
 use crate::query::query;
 use crate::session::{revoke, with_session};
+use crate::why::why;
 
 fn main() -> ExitCode {
     let Err(error) = parse().and_then(run) else {
@@ -36,6 +38,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Exec(name, arguments) => exec(&name, &arguments),
         Command::Get(path) => with_session(|session| get(session, &path)),
         Command::Query(soql) => with_session(|session| query(session, &soql)),
+        Command::Why(username) => why(username),
         Command::Revoke => revoke(),
         Command::Print(text) => print(text),
     }

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use sf_login::{Login, Session};
+use sf_login::{Login, Session, Token};
 
 use crate::failure::usage;
 use crate::login::announce;
@@ -31,9 +31,15 @@ fn has_token() -> bool {
     env::var_os("SF_ACCESS_TOKEN").is_some_and(|token| !token.is_empty())
 }
 
-pub fn revoke() -> anyhow::Result<()> {
+/// What `revoke` and `why` use, which never log in.
+pub fn kept_token(which: &str) -> anyhow::Result<Token> {
     if !has_token() {
-        return usage("SF_ACCESS_TOKEN is not set: write the token that is to be logged out");
+        return usage(&format!("SF_ACCESS_TOKEN is not set: write {which}"));
     }
-    Ok(Session::from_env()?.revoke()?)
+    // With a token in the environment, this logs in only once a request needs it.
+    Ok(Session::from_env()?.token())
+}
+
+pub fn revoke() -> anyhow::Result<()> {
+    Ok(Session::new(kept_token("the token that is to be logged out")?)?.revoke()?)
 }

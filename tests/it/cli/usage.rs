@@ -68,8 +68,8 @@ fn a_command_line_that_cannot_be_understood_exits_2_and_sends_nothing() {
     let formats = "--format takes token, json, env, dotenv or header";
     let format_elsewhere = "--format does not belong here, but in: sf-login --format NAME";
     let cases: &[(&[&str], &str)] = &[
-        (&["login"], "no such command: there are exec, get, query, revoke and help"),
-        (&[""], "no such command: there are exec, get, query, revoke and help"),
+        (&["login"], "no such command: there are exec, get, query, why, revoke and help"),
+        (&[""], "no such command: there are exec, get, query, why, revoke and help"),
         (&["--format"], formats),
         (&["--format="], formats),
         (&["--format", "yaml"], formats),
@@ -80,7 +80,10 @@ fn a_command_line_that_cannot_be_understood_exits_2_and_sends_nothing() {
         (&["-quiet"], "no option -q"),
         (&["-ä"], "no option -"),
         (&["--password-stdin=yes"], "--password-stdin takes no value"),
-        (&["--password-stdin", "limits"], "no such command: there are exec, get, query, revoke and help"),
+        (
+            &["--password-stdin", "limits"],
+            "no such command: there are exec, get, query, why, revoke and help",
+        ),
         (&["get"], "get takes one PATH"),
         (&["get", "limits", "limits"], "get takes one PATH"),
         (&["query"], "query takes one SOQL, in quotes"),

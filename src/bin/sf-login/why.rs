@@ -1,0 +1,114 @@
+//! `sf-login why`: why logins of a user were refused, out of Login History.
+
+use std::env;
+
+use serde_json::Value;
+use sf_login::{LoginStatus, Session, soql_quote};
+
+use crate::failure::usage;
+use crate::output::print;
+use crate::session::kept_token;
+
+/// What a line of a terminal holds.
+const COLUMNS: usize = 80;
+
+/// `LoginSubType`, by its API name or its label, which have the same letters, and the flow that it tells.
+const FLOWS: [(&str, &str); 2] =
+    [("OauthUsernamePassword", "password flow"), ("OauthClientCredentials", "client credentials flow")];
+
+/// Where Unicode's invisible characters begin and end, by turns: the default-ignorable ones, and those of
+/// annotations.
+const HIDDEN: [u32; 34] = [
+    0xad, 0xae, 0x34f, 0x350, 0x61c, 0x61d, 0x115f, 0x1161, 0x17b4, 0x17b6, 0x180b, 0x1810, 0x200b, 0x2010,
+    0x202a, 0x202f, 0x2060, 0x2070, 0x3164, 0x3165, 0xfe00, 0xfe10, 0xfeff, 0xff00, 0xffa0, 0xffa1, 0xfff0,
+    0xfffc, 0x1bca0, 0x1bca4, 0x1d173, 0x1d17b, 0xe0000, 0xe1000,
+];
+
+/// What is said of a status that is not in the table.
+const UNKNOWN: (&str, &str) =
+    ("not known here; it may be in the language of the token's user", "ask Salesforce's help");
+
+/// Asks with the token of the environment alone: one more failed login could lock the user out.
+pub fn why(username: Option<String>) -> anyhow::Result<()> {
+    let username = username.or_else(|| env::var("SF_USERNAME").ok()).unwrap_or_default();
+    let username = username.trim();
+    if username.is_empty() {
+        return usage("why takes a USERNAME, or the one in SF_USERNAME");
+    }
+    let session = Session::new(kept_token("an administrator's token, or the user's own")?)?;
+    let records = |soql: String| session.query(&soql).collect::<Result<Vec<Value>, _>>();
+    let users = records(format!("SELECT Id FROM User WHERE Username = {}", soql_quote(username)))?;
+    let username = shown(username, COLUMNS);
+    let Some(id) = users.first().and_then(|user| user["Id"].as_str()) else {
+        return print(&format!(
+            "no user {username}, or none that the token's user may see, at\n{}\n\
+             Check the org, and the username, to which a sandbox has added its name.\n",
+            session.token().instance_url()
+        ));
+    };
+    let entries = records(format!(
+        "SELECT LoginTime, Status, LoginType, LoginSubType, Application, SourceIp, LoginUrl FROM LoginHistory \
+         WHERE UserId = {} ORDER BY LoginTime DESC LIMIT 5",
+        soql_quote(id)
+    ))?;
+    print(&answer(&username, &entries))
+}
+
+fn answer(username: &str, entries: &[Value]) -> String {
+    let (mut answer, mut kinds) = (String::new(), vec![]);
+    if entries.is_empty() {
+        answer = format!(
+            "no login of {username} in Login History, in six months\n\
+             Another user's are shown only to the permission Manage Users or Monitor Login\nHistory.\n"
+        );
+    }
+    for entry in entries {
+        let text = |field, columns| shown(entry[field].as_str().unwrap_or("-"), columns);
+        let (time, status) = (text("LoginTime", COLUMNS), text("Status", COLUMNS));
+        let time = match time.get(..19) {
+            Some(utc) if time.ends_with("+0000") => utc.replace('T', " ") + " UTC",
+            _ => time,
+        };
+        let flow_field = if entry["LoginSubType"].is_string() { "LoginSubType" } else { "LoginType" };
+        let (flow, application) = (flow(text(flow_field, 30)), text("Application", 30));
+        let from =
+            format!("  {flow}, {application}, {}, {}", text("SourceIp", 40), text("LoginUrl", COLUMNS));
+        for line in [format!("{time}  {status}"), from] {
+            answer.extend([&shown(&line, COLUMNS), "\n"]);
+        }
+        let kind = LoginStatus::find(&status).copied();
+        let status = kind.map_or(status, |kind| kind.status.to_owned());
+        if status != "Success" && kinds.iter().all(|(other, _)| *other != status) {
+            kinds.push((status, kind));
+        }
+    }
+    for (status, kind) in kinds {
+        let (means, change) = kind.map_or(UNKNOWN, |kind| (kind.means, kind.change));
+        answer.extend(["\n", &status, "\n  means: ", means, "\n  to do: ", change, "\n"]);
+    }
+    answer
+        + "\nA login that is missing here did not arrive at this org: check the login URL\n\
+           (sandboxes have their own), the username and the consumer key.\n"
+}
+
+fn flow(sub_type: String) -> String {
+    let letters: String = sub_type.chars().filter(char::is_ascii_alphabetic).collect();
+    let known = FLOWS.iter().find(|(name, _)| name.eq_ignore_ascii_case(&letters));
+    known.map_or(sub_type, |(_, flow)| (*flow).to_owned())
+}
+
+/// As much as these columns hold, without what a terminal would obey, hide or break a line at.
+fn shown(text: &str, columns: usize) -> String {
+    let (mut shown, mut taken) = (String::new(), 0);
+    for c in text.chars() {
+        // Wide characters begin there.
+        taken += if c < '\u{1100}' { 1 } else { 2 };
+        if taken > columns {
+            break;
+        }
+        if HIDDEN.partition_point(|edge| *edge <= u32::from(c)) % 2 == 0 {
+            shown.push(if c.is_whitespace() || c.is_control() { ' ' } else { c });
+        }
+    }
+    shown
+}
