@@ -14,7 +14,7 @@ pub enum Command {
     LogIn { format: Format, password_stdin: bool },
     Exec(OsString, Vec<OsString>),
     Get(String),
-    Query(String),
+    Query { path: &'static str, soql: String },
     Why(Option<String>),
     Revoke,
     Print(&'static str),
@@ -30,8 +30,12 @@ const COMMANDS: [(&str, &str); 5] = [
 ];
 
 /// Each option, the command that has it (the plain login has no name), and how it is written.
-const OPTIONS: [(&str, &str, &str); 2] =
-    [("--format", "", "sf-login --format NAME"), ("--password-stdin", "", "sf-login --password-stdin")];
+const OPTIONS: [(&str, &str, &str); 4] = [
+    ("--format", "", "sf-login --format NAME"),
+    ("--password-stdin", "", "sf-login --password-stdin"),
+    ("--use-tooling-api", "query", "sf-login query --use-tooling-api SOQL"),
+    ("--all-rows", "query", "sf-login query --all-rows SOQL"),
+];
 
 pub fn parse() -> anyhow::Result<Command> {
     let ((mut command, mut takes), mut operands, mut options) = (("", ""), vec![], vec![]);
@@ -72,7 +76,7 @@ pub fn parse() -> anyhow::Result<Command> {
             },
         }
     }
-    let (mut format, mut password_stdin) = (format_named("token")?, false);
+    let (mut format, mut password_stdin, mut path) = (format_named("token")?, false, "query");
     for ((name, owner, written), value) in options {
         match (*name, value) {
             // It may stand before its command, too.
@@ -81,14 +85,17 @@ pub fn parse() -> anyhow::Result<Command> {
             }
             ("--format", value) => format = format_named(&value.unwrap_or_default())?,
             (_, Some(_)) => return usage(&format!("{name} takes no value")),
-            _ => password_stdin = true,
+            ("--password-stdin", _) => password_stdin = true,
+            _ if path != "query" => return usage("query takes one of --use-tooling-api and --all-rows"),
+            ("--all-rows", _) => path = "queryAll",
+            _ => path = "tooling/query",
         }
     }
     let command = match (command, operands.pop(), &*operands) {
         ("", ..) => Some(Command::LogIn { format, password_stdin }),
         ("exec", ..) => started,
         ("get", Some(path), []) => Some(Command::Get(path)),
-        ("query", Some(soql), []) => Some(Command::Query(soql)),
+        ("query", Some(soql), []) => Some(Command::Query { path, soql }),
         ("why", username, []) => Some(Command::Why(username)),
         ("revoke", None, _) => Some(Command::Revoke),
         _ => None,

@@ -43,9 +43,19 @@ pub fn format_named(name: &str) -> anyhow::Result<Format> {
 
 /// On a terminal only: who reads a file wants the results.
 pub fn announce(why: &str, token: &Token, login: &Login) {
-    if io::stderr().is_terminal() {
-        let _ = writeln!(io::stderr(), "sf-login: {why}logged in to {} ({login})", token.instance_url());
+    if !io::stderr().is_terminal() {
+        return;
     }
+    let mut words = login.to_string();
+    if let Some(id) = token.user_id() {
+        words.extend([", user id ", id]);
+    }
+    let instance = token.instance_url().split("//").last().unwrap_or_default();
+    // Told once: a login at the org's own host leads nowhere else.
+    if !words.split([' ', ',', '/']).any(|word| word == instance) {
+        words.extend([", instance ", instance]);
+    }
+    let _ = writeln!(io::stderr(), "sf-login: {why}logged in: {words}");
 }
 
 /// The first line of standard input, without its line end and without a byte order mark.

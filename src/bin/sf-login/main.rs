@@ -37,7 +37,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::LogIn { format, password_stdin } => print_login(format, password_stdin),
         Command::Exec(name, arguments) => exec(&name, &arguments),
         Command::Get(path) => with_session(|session| get(session, &path)),
-        Command::Query(soql) => with_session(|session| query(session, &soql)),
+        Command::Query { path, soql } => with_session(|session| query(session, path, &soql)),
         Command::Why(username) => why(username),
         Command::Revoke => revoke(),
         Command::Print(text) => print(text),

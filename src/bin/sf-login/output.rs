@@ -1,6 +1,11 @@
-//! Standard output, and what it is called when it fails.
+//! Standard output: what it is, and what it is called when it fails.
 
+use std::fs::File;
 use std::io::{self, Write as _};
+#[cfg(not(windows))]
+use std::os::fd::AsFd as _;
+#[cfg(windows)]
+use std::os::windows::io::AsHandle as _;
 
 use anyhow::Context as _;
 
@@ -15,4 +20,17 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let io = error.downcast_ref::<io::Error>();
     error.to_string() == STDOUT && io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+}
+
+pub fn is_regular_file() -> bool {
+    file().and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.is_file())
+}
+
+fn file() -> io::Result<File> {
+    let out = io::stdout();
+    #[cfg(not(windows))]
+    let out = out.as_fd();
+    #[cfg(windows)]
+    let out = out.as_handle();
+    Ok(File::from(out.try_clone_to_owned()?))
 }

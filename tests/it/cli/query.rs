@@ -4,7 +4,7 @@ use fake_org::{Answer, Org};
 use serde_json::json;
 
 use super::{first_line, program, started};
-use crate::support::{QUERY, done, sf_login};
+use crate::support::{QUERY, done, failed, sf_login};
 
 #[test]
 fn query_prints_each_record_on_a_line_as_salesforce_wrote_it() {
@@ -13,7 +13,7 @@ fn query_prints_each_record_on_a_line_as_salesforce_wrote_it() {
         Answer::json(200, format!("{{\n \"totalSize\" : 3, {next}\n \"records\" : [ {records} ]\n}}\n"))
     };
     let first = "{ \"attributes\": {\"type\":\"X\"},\r\n  \"Amount\" : 1.10,\n\t\"Big\":12345678901234567890.00,\
-                 \"Text\":\"a\\nb\\u00e4\\/ \u{e4}\" }, {\"Exp\":1E5,\"Rate\":-0.0}";
+                 \"Text\":\"a\\nb\\u00e4\\/ \u{e4}\" }, {\r\r\"Exp\":1E5,\"Rate\":-0.0}";
     org.answer_to(QUERY, page(&format!("\"done\":false, \"nextRecordsUrl\":\"{QUERY}/01g-2\","), first));
     org.answer_to(QUERY, page("\"done\":true,", "\n{\n}\n").gzip());
     let run = sf_login(&org.env(), &["query", "SELECT X FROM Y WHERE Z = 'a+b & ä'"]);
@@ -48,8 +48,41 @@ fn query_goes_through_all_pages() {
 fn a_query_without_records_prints_nothing() {
     let org = Org::start();
     org.seed_accounts(5);
-    for soql in ["SELECT COUNT() FROM Account", "SELECT Id FROM Account WHERE Name = 'nobody'"] {
-        assert_eq!(sf_login(&org.env(), &["query", soql]), done(""), "{soql}");
+    let soql = "SELECT Id FROM Account WHERE Name = 'nobody'";
+    assert_eq!(sf_login(&org.env(), &["query", soql]), done(""));
+}
+
+#[test]
+fn a_count_is_printed_as_a_number() {
+    let org = Org::start();
+    org.seed_accounts(5);
+    for (soql, count) in [
+        ("SELECT COUNT() FROM Account", "5\n"),
+        (" select\ncount ( )\tfrom Account", "5\n"),
+        ("SELECT COUNT() FROM Account WHERE Name = 'nobody'", "0\n"),
+    ] {
+        let page = json!({ "totalSize": count.trim().parse::<u64>().unwrap(), "done": true, "records": [] });
+        org.answer_to(QUERY, Answer::json(200, page));
+        assert_eq!(sf_login(&org.env(), &["query", soql]), done(count), "{soql}");
+    }
+    assert_eq!(sf_login(&org.env(), &["query", "SELECT COUNT() FROM Account"]), done("5\n"));
+    org.answer_to(QUERY, Answer::json(200, json!({ "done": true, "records": [] })));
+    let says = "unexpected reply: a count without totalSize";
+    assert_eq!(sf_login(&org.env(), &["query", "SELECT COUNT() FROM Account"]), failed(1, says));
+}
+
+#[test]
+fn a_query_may_go_to_the_tooling_api_or_to_deleted_records_too() {
+    let org = Org::start();
+    for (option, path) in [("--use-tooling-api", "tooling/query"), ("--all-rows", "queryAll")] {
+        let path = format!("/services/data/v66.0/{path}");
+        let soql = "SELECT Id FROM ApexClass";
+        for args in [["query", option, soql], ["query", soql, option]] {
+            org.answer_to(&path, Answer::json(200, json!({ "totalSize": 1, "done": true, "records": [{}] })));
+            assert_eq!(sf_login(&org.env(), &args), done("{}\n"));
+            let sent = org.take_requests().remove(1);
+            assert_eq!((&*sent.path, sent.param("q").as_deref()), (&*path, Some(soql)));
+        }
     }
 }
 

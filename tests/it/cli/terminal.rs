@@ -2,67 +2,93 @@
 
 use std::process::{Command, Stdio};
 
-use fake_org::{Org, USERNAME};
+use fake_org::{Answer, Org, USER_ID, USERNAME};
+use serde_json::json;
 
 use super::TOKEN;
-use crate::support::{kept_env, login, run, with};
+use crate::support::{Env, Run, TOKEN_PATH, client_credentials_env, host, kept_env, run, with};
+
+const RECORDS: &str = "query 'SELECT Name FROM Account'";
 
 #[test]
-fn a_terminal_sees_who_logged_in_where_and_how_far_a_query_is() {
+fn a_login_says_who_logged_in_and_where() {
     if !a_terminal_can_be_had() {
         return;
     }
     let org = Org::start();
-    org.setup(|setup| {
-        setup.token = Some(TOKEN.to_owned());
-        setup.page_size = 1000;
-    });
-    org.seed_accounts(2500);
-    let host = org.url().replace("http://", "");
-    let who = format!("password flow, user {USERNAME}, host {host}, security token set");
-    let who = format!("sf-login: logged in to {} ({who})\r\n", org.url());
-    let progress = ["1,000", "2,000", "2,500"].map(|n| format!("\r{n} of 2,500 records")).concat();
-    let token = login(&org).token().expect("the login is right");
-    let kept = [org.env(), kept_env(&org, token.access_token())].concat();
+    let password = format!("password flow, user {USERNAME}");
+    let said = |who: &str, more: &str| format!("sf-login: logged in: {who}, host {}{more}\r\n", host(&org));
+    let by_password = said(&password, &format!(", security token set, user id {USER_ID}"));
+    let by_app = said("client credentials flow", &format!(", user id {USER_ID}"));
+    let kept = [org.env(), kept_env(&org, "expired")].concat();
+    let renewed = by_password.replace("logged in", "the session had expired; logged in");
     let cases = [
-        ("", org.env(), who.clone(), 1),
-        ("get limits", org.env(), who.clone(), 1),
-        ("get limits", kept.clone(), String::new(), 1),
-        ("query 'SELECT Name FROM Account'", org.env(), format!("{who}{progress}\r\u{1b}[K"), 2500),
-        ("query 'SELECT COUNT() FROM Account'", kept.clone(), String::new(), 0),
+        ("", org.env(), &by_password),
+        ("exec true", org.env(), &by_password),
+        ("get limits", client_credentials_env(&org), &by_app),
+        // Told, since every command would log in anew.
+        ("get limits", kept, &renewed),
+        ("get limits", kept_env(&org, &token(&org)), &String::new()),
     ];
-    let on_terminal = |env: &[(&'static str, String)], args: &str| {
-        let command = format!("'{}' {args}; echo >&3", env!("CARGO_BIN_EXE_sf-login"));
-        let env =
-            [&with(env, "COMMAND", &command)[..], &[("PATH", std::env::var("PATH").unwrap_or_default())]]
-                .concat();
-        run(&env, "sh", &["-c", "exec 3>&1; script -qec \"$COMMAND\" /dev/null >&2"], b"")
-    };
-    for (args, env, says, lines) in cases {
-        // Standard output goes around the terminal, which standard error is left with.
+    for (args, env, says) in cases {
         let run = on_terminal(&env, &format!("{args} >&3"));
-        assert_eq!((run.code, &*run.stderr), (Some(0), &*says), "{args}");
-        assert_eq!(run.stdout.trim_end().lines().count(), lines, "{args}: {}", run.stdout);
+        assert_eq!((run.code, &run.stderr), (Some(0), says), "{args}");
         assert!(!run.stdout.contains(['\r', '\u{1b}']), "{args}: {}", run.stdout);
     }
-    // A kept token that is of no use any more is told, since every command would log in anew.
-    let expired = with(&kept, "SF_ACCESS_TOKEN", "expired");
-    let new_login = who.replace("logged in", "the session had expired; logged in");
-    let run = on_terminal(&expired, "get limits >&3");
-    assert_eq!((run.code, &*run.stderr), (Some(0), &*new_login));
+    let elsewhere = json!({ "access_token": TOKEN, "instance_url": "https://acme.my.salesforce.com", "token_type": "Bearer" });
+    org.answer_to(TOKEN_PATH, Answer::json(200, elsewhere));
+    let says = said(&password, ", security token set, instance acme.my.salesforce.com");
+    assert_eq!(on_terminal(&org.env(), ">&3").stderr, says, "no id, and another host");
+}
 
-    // A password that is typed would be seen, and nobody asked for it.
-    let logins = org.logins();
+#[test]
+fn a_query_into_a_file_says_how_far_it_is() {
+    if !a_terminal_can_be_had() {
+        return;
+    }
+    let org = Org::start();
+    org.setup(|setup| setup.page_size = 1000);
+    org.seed_accounts(2500);
+    let env = with(&kept_env(&org, &token(&org)), "FILE", concat!(env!("CARGO_TARGET_TMPDIR"), "/records"));
+    let progress = "\r1,000 of 2,500 records\r2,000 of 2,500 records\r\u{1b}[K";
+    for (args, says, lines) in [
+        (&*format!("{RECORDS} >\"$FILE\"; cat \"$FILE\" >&3"), progress, 2500),
+        ("query 'SELECT Name FROM Account LIMIT 1000' >\"$FILE\"; cat \"$FILE\" >&3", "", 1000),
+        // What comes after the pipe may write to the terminal as well.
+        (&*format!("{RECORDS} >&3"), "", 2500),
+    ] {
+        let run = on_terminal(&env, args);
+        assert_eq!((run.code, &*run.stderr), (Some(0), says), "{args}");
+        assert_eq!(run.stdout.trim_end().lines().count(), lines, "{args}");
+    }
+    // On the terminal, the records are the progress.
+    let run = on_terminal(&env, RECORDS);
+    assert!(!run.stderr.contains(" of 2,500") && run.stderr.lines().count() == 2500);
+}
+
+#[test]
+fn a_password_is_not_asked_for() {
+    if !a_terminal_can_be_had() {
+        return;
+    }
+    let org = Org::start();
+    // Typed, it would be seen.
     let run = on_terminal(&org.env(), "--password-stdin >&3");
     let refused = "sf-login: --password-stdin does not ask: pipe the password in, or set SF_PASSWORD by read -rs\r\n\
                    see sf-login --help\r\n";
-    assert_eq!((run.stdout.trim(), &*run.stderr, org.logins()), ("", refused, logins));
+    assert_eq!((run.stdout.trim(), &*run.stderr, org.logins()), ("", refused, 0));
+}
 
-    // Where the records go to the terminal as well, the progress has a line of its own and is wiped.
-    let run = on_terminal(&kept, "query 'SELECT Name FROM Account LIMIT 1'");
-    let record = r#"{"attributes":{"type":"Account","url":"/services/data/v66.0/sobjects/Account/0015g0000000001AAA"},"Name":"Account 00001"}"#;
-    let progress = "\r1 of 1 records\r\u{1b}[K";
-    assert_eq!((run.code, run.stderr), (Some(0), format!("{record}\r\n{progress}")));
+fn token(org: &Org) -> String {
+    crate::support::login(org).token().expect("the login is right").access_token().to_owned()
+}
+
+/// Runs the binary on a terminal, which is what `stderr` shows; descriptor 3 goes around it to `stdout`.
+fn on_terminal(env: &[(&'static str, String)], args: &str) -> Run {
+    let command = format!("'{}' {args}; code=$?; echo >&3; exit $code", env!("CARGO_BIN_EXE_sf-login"));
+    let path = std::env::var("PATH").unwrap_or_default();
+    let env: Env = with(&with(env, "COMMAND", &command), "PATH", &path);
+    run(&env, "sh", &["-c", "exec 3>&1; script -qec \"$COMMAND\" /dev/null >&2"], b"")
 }
 
 /// The program that lends one may be missing or another system's, and a sandbox may have none to lend.

@@ -66,6 +66,7 @@ fn asking_a_command_for_help_sends_nothing() {
 fn a_command_line_that_cannot_be_understood_exits_2_and_sends_nothing() {
     let org = Org::start();
     let formats = "--format takes token, json, env, dotenv or header";
+    let one_api = "query takes one of --use-tooling-api and --all-rows";
     let format_elsewhere = "--format does not belong here, but in: sf-login --format NAME";
     let cases: &[(&[&str], &str)] = &[
         (&["login"], "no such command: there are exec, get, query, why, revoke and help"),
@@ -84,6 +85,18 @@ fn a_command_line_that_cannot_be_understood_exits_2_and_sends_nothing() {
             &["--password-stdin", "limits"],
             "no such command: there are exec, get, query, why, revoke and help",
         ),
+        (&["query", "--all-rows", "--use-tooling-api", "x"], one_api),
+        (&["query", "--all-rows=1", "x"], "--all-rows takes no value"),
+        (
+            &["get", "x", "--all-rows"],
+            "--all-rows does not belong here, but in: sf-login query --all-rows SOQL",
+        ),
+        (&["why", "ada", "grace"], "why takes one USERNAME"),
+        (&["exec"], "exec takes a COMMAND"),
+        (&["exec", "--"], "exec takes a COMMAND"),
+        (&["exec", "-x", "env"], "no option -x"),
+        (&["exec", "--format=env", "env"], format_elsewhere),
+        (&["--format", "env", "exec", "env"], format_elsewhere),
         (&["get"], "get takes one PATH"),
         (&["get", "limits", "limits"], "get takes one PATH"),
         (&["query"], "query takes one SOQL, in quotes"),
