@@ -2,8 +2,8 @@
 
 use fake_org::{Answer, Org};
 
-use super::{program, text};
-use crate::support::{LIMITS, failed, kept_env, login, sf_login, with};
+use super::{TOKEN, program, text};
+use crate::support::{LIMITS, done, failed, kept_env, login, sf_login, with};
 
 #[test]
 fn get_prints_a_resource_byte_for_byte() {
@@ -79,5 +79,25 @@ fn a_truncated_resource_is_printed_as_far_as_it_came() {
             run.stderr
         );
         assert_eq!(org.take_requests().len(), 2, "{case}: what was printed is not asked for again");
+    }
+}
+
+#[test]
+fn a_page_is_no_resource_unless_it_is_a_file() {
+    let org = Org::start();
+    let page = "<!DOCTYPE html><title>Login</title>";
+    let cases = [
+        ("limits", "text/html;charset=UTF-8", false),
+        ("/services/data/?a=/Body", "TEXT/HTML", false),
+        ("limits", "text/htm", true),
+        ("sobjects/ContentVersion/068/VersionData?x", "text/html", true),
+        ("sobjects/Attachment/00P/body", "text/html", true),
+        ("/services/apexrest/page", "text/html", true),
+    ];
+    for (path, kind, is_result) in cases {
+        org.answer_to("/services/", Answer::new(200).header("Content-Type", kind).body(page));
+        let expected =
+            if is_result { done(page) } else { failed(1, "unexpected reply: an HTML page (HTTP 200)") };
+        assert_eq!(sf_login(&kept_env(&org, TOKEN), &["get", path]), expected, "{path}");
     }
 }
