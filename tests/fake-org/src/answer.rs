@@ -37,7 +37,6 @@ enum Kind {
     Raw(Vec<u8>),
     Stall,
     Close,
-    CloseUnread,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -131,13 +130,6 @@ impl Answer {
         Answer { kind: Kind::Close, ..Answer::new(0) }
     }
 
-    /// Closes the connection at the head of the request: its body is not read, and recorded
-    /// as empty.
-    #[must_use]
-    pub fn close_unread() -> Answer {
-        Answer { kind: Kind::CloseUnread, ..Answer::new(0) }
-    }
-
     /// Adds a header. `Content-Length`, `Transfer-Encoding` and `Connection` replace those that
     /// would be sent otherwise.
     #[must_use]
@@ -224,10 +216,6 @@ impl Answer {
         self
     }
 
-    pub(crate) fn is_unread(&self) -> bool {
-        matches!(self.kind, Kind::CloseUnread)
-    }
-
     pub(crate) fn body_len(&self) -> usize {
         self.body.len()
     }
@@ -249,7 +237,7 @@ impl Answer {
         }
         match &self.kind {
             Kind::Http => {}
-            Kind::Close | Kind::CloseUnread => return Ok(false),
+            Kind::Close => return Ok(false),
             Kind::Stall => {
                 stop.wait_for_ever();
                 return Ok(false);

@@ -316,12 +316,6 @@ impl Inner {
                 Err(problem) => return Inner::complain(&problem, connection, stop),
             };
             let scripted = lock(&self.state).scripted(&request.path);
-            if let Some(Scripted::Answer(answer)) = &scripted {
-                if answer.is_unread() {
-                    self.record(&request);
-                    return;
-                }
-            }
             if request.lists("expect", "100-continue") {
                 // A client that is gone will show at the next read.
                 drop(std::io::Write::write_all(&mut connection, b"HTTP/1.1 100 Continue\r\n\r\n"));

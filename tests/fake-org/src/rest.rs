@@ -8,7 +8,6 @@ use crate::schema::{self, Kind, Object};
 use crate::{Answer, ORG_ID, Request, SITE_USER_ID, SITE_USERNAME, Setup, USER_ID, USERNAME, text};
 
 mod bulk;
-mod collections;
 mod condition;
 mod query;
 mod records;
@@ -18,7 +17,7 @@ mod table;
 pub(crate) use refusal::Refusal;
 
 use query::Found;
-use records::{external_id, insertion, object, writable};
+use records::{Write, external_id, insertion, object, writable};
 use table::Table;
 
 const OLDEST_VERSION: u32 = 31;
@@ -121,29 +120,20 @@ impl Rest {
         if segments.len() > 1 && segments.last() == Some(&"") {
             segments.pop();
         }
-        let answer = self.route(&call, &segments)?.header("Sforce-Limit-Info", usage);
-        Ok(if number < 45 {
-            answer.header("Warning", r#"299 - "This API version is deprecated""#)
-        } else {
-            answer
-        })
+        Ok(self.route(&call, &segments)?.header("Sforce-Limit-Info", usage))
     }
 
     fn route(&mut self, call: &Call, segments: &[&str]) -> Result {
         let method = call.request.method.as_str();
         match (if method == "HEAD" { "GET" } else { method }, segments) {
-            ("GET", [""]) => Ok(resources(&call.base)),
             ("GET", ["limits"]) => Ok(self.limits()),
-            ("GET", ["sobjects"]) => {
-                let sobjects: Vec<Value> = schema::names().map(|name| json!({ "name": name })).collect();
-                Ok(Answer::json(200, json!({ "encoding": "UTF-8", "sobjects": sobjects })))
-            }
             ("GET", ["sobjects", name, "describe"]) => Ok(Answer::json(200, object(name)?.describe())),
             ("POST", ["sobjects", name]) => {
                 let object = object(name)?;
                 let write = insertion(object, writable(object, json_body(call.request)?)?)?;
-                let (id, _) = self.write(object, write);
-                Ok(Answer::json(201, json!({ "id": id, "success": true, "errors": [] })))
+                let mut reply = self.write(object, write);
+                reply.as_object_mut().map(|reply| reply.remove("created"));
+                Ok(Answer::json(201, reply))
             }
             ("GET", ["sobjects", name, id]) => {
                 let object = object(name)?;
@@ -152,32 +142,24 @@ impl Rest {
             }
             ("PATCH", ["sobjects", name, id]) => {
                 let object = object(name)?;
-                let write = self.update(object, id, json_body(call.request)?)?;
-                self.write(object, write);
+                let row = self.find(object, id, Refusal::deleted)?;
+                let fields = writable(object, json_body(call.request)?)?;
+                self.write(object, Write::Update(row, fields));
                 Ok(Answer::new(204))
             }
             ("DELETE", ["sobjects", name, id]) => {
                 let object = object(name)?;
-                let write = self.deletion(object, id)?;
-                self.write(object, write);
+                let row = self.find(object, id, Refusal::deleted)?;
+                self.table(object).rows[row].deleted = true;
                 Ok(Answer::new(204))
             }
             ("GET", ["sobjects", name, field, value]) => {
                 let object = object(name)?;
-                let field = external_id(object, field)?;
-                match self.rows_with(object, field, value)[..] {
-                    [] => Err(Refusal::not_found()),
-                    [row] => self.read(call, object, row),
-                    ref rows => Ok(self.choices(call, object, rows)),
-                }
+                let rows = self.rows_with(object, external_id(object, field)?, value);
+                self.read(call, object, *rows.first().ok_or_else(Refusal::not_found)?)
             }
             ("PATCH", ["sobjects", name, field, value]) => self.upsert(call, object(name)?, field, value),
-            ("POST" | "PATCH" | "DELETE", ["composite", "sobjects"]) => self.collection(call, None),
-            ("GET" | "POST", ["composite", "sobjects", name]) => self.read_collection(call, object(name)?),
-            ("PATCH", ["composite", "sobjects", name, field]) => {
-                let object = object(name)?;
-                self.collection(call, Some((object, external_id(object, field)?)))
-            }
+            ("PATCH", ["composite", "sobjects", name, field]) => self.upsert_all(call, object(name)?, field),
             ("GET", ["query" | "queryAll"] | ["tooling", "query"]) => self.query(call, segments),
             ("GET", ["query" | "queryAll", at] | ["tooling", "query", at]) => {
                 let resource = segments[..segments.len() - 1].join("/");
@@ -261,12 +243,6 @@ fn json_body(request: &Request) -> Result<Map<String, Value>> {
     }
     serde_json::from_slice(&request.body)
         .map_err(|problem| Refusal::new(400, "JSON_PARSER_ERROR", problem.to_string()))
-}
-
-fn resources(base: &str) -> Answer {
-    let names = ["composite", "jobs", "limits", "query", "queryAll", "sobjects", "tooling"];
-    let urls = names.map(|name| (name.to_owned(), Value::from(format!("{base}/{name}"))));
-    Answer::json(200, Value::Object(urls.into_iter().collect()))
 }
 
 /// What came, as an Apex class that returns its request would have it.

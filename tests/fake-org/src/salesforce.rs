@@ -158,7 +158,7 @@ impl Salesforce {
     }
 
     fn api(&mut self, request: &Request, place: &Place) -> Answer {
-        let compress = self.setup.gzip && request.lists("accept-encoding", "gzip");
+        let compress = request.lists("accept-encoding", "gzip");
         let versions = matches!(place.path, "/services/data" | "/services/data/");
         let answer = if is_generic(place.host) && !versions {
             let problem = "Destination URL not reset. The URL returned from login must be set";

@@ -147,16 +147,6 @@ pub(crate) fn object(name: &str) -> Option<&'static Object> {
     OBJECTS.iter().find(|object| object.name.eq_ignore_ascii_case(name))
 }
 
-/// The object whose ids begin as this one does.
-pub(crate) fn with_prefix(id: &str) -> Option<&'static Object> {
-    OBJECTS.iter().find(|object| !object.tooling && id.starts_with(object.prefix))
-}
-
-/// The names of the objects that the usual API knows.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    OBJECTS.iter().filter(|object| !object.tooling).map(|object| object.name)
-}
-
 impl Object {
     /// A field by its name, in whichever case.
     pub(crate) fn field(&self, name: &str) -> Option<&'static Field> {
@@ -180,20 +170,6 @@ impl Object {
             "urls": { "sobject": format!("/services/data/v68.0/sobjects/{}", self.name) },
             "fields": self.fields.iter().map(|field| field.describe(self)).collect::<Vec<_>>(),
         })
-    }
-}
-
-impl Kind {
-    /// The type that Apex has for it.
-    pub(crate) fn apex_type(self) -> &'static str {
-        match self {
-            Kind::Id | Kind::Reference(_) => "Id",
-            Kind::Text(_) | Kind::ExternalId | Kind::Picklist(_) => "String",
-            Kind::Integer => "Integer",
-            Kind::Currency => "Decimal",
-            Kind::Boolean | Kind::Deleted => "Boolean",
-            Kind::Time => "Datetime",
-        }
     }
 }
 

@@ -35,9 +35,6 @@ pub struct Setup {
     /// Why logins with the right credentials are refused: `error` and `error_description`, e.g.
     /// [`refusal::APP_BLOCKED`]. Default: they are not.
     pub refusal: Option<(&'static str, &'static str)>,
-    /// "Require Proof Key for Code Exchange (PKCE)" on the app. A challenge that is sent is checked
-    /// in any case. Default: false.
-    pub pkce_required: bool,
     /// Whether the app is an External Client App: it has no password flow, and is not looked up at the
     /// generic login hosts. Default: false.
     pub external_client_app: bool,
@@ -62,12 +59,8 @@ pub struct Setup {
     pub reply_without: Vec<String>,
     /// Records in a page of a query. Default: 2000.
     pub page_size: usize,
-    /// How often a bulk job is still in progress when it is asked for. Default: 1.
-    pub bulk_polls: usize,
     /// Whether bulk jobs fail in the end. Default: false.
     pub bulk_fails: bool,
-    /// Whether replies of the API are compressed for clients that accept it. Default: true.
-    pub gzip: bool,
     /// At least how many of the latest requests are kept. Default: all.
     pub keep_requests: usize,
 }
@@ -86,7 +79,6 @@ impl Default for Setup {
             credentials_in_body: false,
             authorize_errors: AuthorizeErrors::Json,
             refusal: None,
-            pkce_required: false,
             external_client_app: false,
             offline_access: true,
             audience: None,
@@ -98,9 +90,7 @@ impl Default for Setup {
             reply_extra: Map::new(),
             reply_without: Vec::new(),
             page_size: 2000,
-            bulk_polls: 1,
             bulk_fails: false,
-            gzip: true,
             keep_requests: usize::MAX,
         }
     }
@@ -113,8 +103,4 @@ pub enum AuthorizeErrors {
     Json,
     /// In the query of a redirect to the callback URL; as JSON when that is not the app's.
     Callback,
-    /// In the query of a redirect to a page of the same host.
-    ErrorPage,
-    /// HTTP 400 with `error=..&error_description=..`, and no `Content-Type`.
-    FormText,
 }

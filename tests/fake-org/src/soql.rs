@@ -1,5 +1,5 @@
-//! As much SOQL as `SELECT a, b FROM X WHERE c = 'd' AND (e > LAST_N_DAYS:1 OR f IN (1, 2)) ORDER BY g
-//! LIMIT 10`: no subqueries, no relationships, no groups.
+//! As much SOQL as `SELECT a, b FROM X WHERE c = 'd' AND e > LAST_N_DAYS:1 ORDER BY f DESC LIMIT 10` and
+//! `SELECT COUNT() FROM X`.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::text;
 pub(crate) struct Query {
     pub(crate) selected: Selected<String>,
     pub(crate) object: String,
-    pub(crate) condition: Option<Condition<String>>,
+    pub(crate) conditions: Vec<Comparison<String>>,
     pub(crate) order: Vec<Order<String>>,
     pub(crate) limit: Option<usize>,
 }
@@ -25,14 +25,12 @@ pub(crate) enum Selected<F> {
     CountOf(F, String),
 }
 
-/// What a `WHERE` demands of a record.
+/// One of the conditions of a `WHERE`, all of which must hold.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Condition<F> {
-    Compare(F, Operator, Literal),
-    In(F, Vec<Literal>),
-    Not(Box<Condition<F>>),
-    All(Vec<Condition<F>>),
-    Any(Vec<Condition<F>>),
+pub(crate) struct Comparison<F> {
+    pub(crate) field: F,
+    pub(crate) operator: Operator,
+    pub(crate) literal: Literal,
 }
 
 /// One item of `ORDER BY`.
@@ -40,7 +38,6 @@ pub(crate) enum Condition<F> {
 pub(crate) struct Order<F> {
     pub(crate) field: F,
     pub(crate) descending: bool,
-    pub(crate) nulls_last: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +48,6 @@ pub(crate) enum Operator {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
-    Like,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -108,7 +104,13 @@ fn query(tokens: &mut Tokens) -> Result<Query, String> {
     let selected = tokens.selected()?;
     tokens.expect_keyword("FROM")?;
     let object = tokens.word()?;
-    let condition = if tokens.skip_keyword("WHERE") { Some(tokens.conditions()?) } else { None };
+    let mut conditions = Vec::new();
+    if tokens.skip_keyword("WHERE") {
+        conditions.push(tokens.comparison()?);
+        while tokens.skip_keyword("AND") {
+            conditions.push(tokens.comparison()?);
+        }
+    }
     let mut order = Vec::new();
     if tokens.skip_keyword("ORDER") {
         tokens.expect_keyword("BY")?;
@@ -126,7 +128,7 @@ fn query(tokens: &mut Tokens) -> Result<Query, String> {
     if tokens.0.peek().is_some() {
         return Err(tokens.unexpected());
     }
-    Ok(Query { selected, object, condition, order, limit })
+    Ok(Query { selected, object, conditions, order, limit })
 }
 
 /// The parts of a query, and where each begins.
@@ -229,49 +231,8 @@ impl Tokens {
         Ok(Selected::Fields(fields))
     }
 
-    fn conditions(&mut self) -> Result<Condition<String>, String> {
-        let mut conditions = vec![self.condition()?];
-        // Where both occur, Salesforce wants parentheses.
-        for (keyword, of) in
-            [("AND", Condition::All as fn(Vec<Condition<String>>) -> _), ("OR", Condition::Any)]
-        {
-            while self.skip_keyword(keyword) {
-                conditions.push(self.condition()?);
-            }
-            if conditions.len() > 1 {
-                return Ok(of(conditions));
-            }
-        }
-        Ok(conditions.remove(0))
-    }
-
-    fn condition(&mut self) -> Result<Condition<String>, String> {
-        if self.skip_keyword("NOT") {
-            return Ok(Condition::Not(Box::new(self.condition()?)));
-        }
-        if self.skip_symbol("(") {
-            let condition = self.conditions()?;
-            return if self.skip_symbol(")") { Ok(condition) } else { Err(self.unexpected()) };
-        }
+    fn comparison(&mut self) -> Result<Comparison<String>, String> {
         let field = self.word()?;
-        let negated = self.skip_keyword("NOT");
-        if self.skip_keyword("IN") {
-            if !self.skip_symbol("(") {
-                return Err(self.unexpected());
-            }
-            let mut literals = vec![self.literal()?];
-            while self.skip_symbol(",") {
-                literals.push(self.literal()?);
-            }
-            if !self.skip_symbol(")") {
-                return Err(self.unexpected());
-            }
-            let condition = Condition::In(field, literals);
-            return Ok(if negated { Condition::Not(Box::new(condition)) } else { condition });
-        }
-        if negated {
-            return Err(self.unexpected());
-        }
         let operator = match self.0.peek() {
             Some(Token::Symbol("=")) => Operator::Equal,
             Some(Token::Symbol("!=")) => Operator::NotEqual,
@@ -279,11 +240,10 @@ impl Tokens {
             Some(Token::Symbol("<=")) => Operator::LessOrEqual,
             Some(Token::Symbol(">")) => Operator::Greater,
             Some(Token::Symbol(">=")) => Operator::GreaterOrEqual,
-            Some(Token::Word(word)) if word.eq_ignore_ascii_case("LIKE") => Operator::Like,
             _ => return Err(self.unexpected()),
         };
         self.0.next();
-        Ok(Condition::Compare(field, operator, self.literal()?))
+        Ok(Comparison { field, operator, literal: self.literal()? })
     }
 
     fn literal(&mut self) -> Result<Literal, String> {
@@ -299,12 +259,7 @@ impl Tokens {
     fn order(&mut self) -> Result<Order<String>, String> {
         let field = self.word()?;
         let descending = !self.skip_keyword("ASC") && self.skip_keyword("DESC");
-        let mut nulls_last = false;
-        if self.skip_keyword("NULLS") && !self.skip_keyword("FIRST") {
-            self.expect_keyword("LAST")?;
-            nulls_last = true;
-        }
-        Ok(Order { field, descending, nulls_last })
+        Ok(Order { field, descending })
     }
 
     fn unexpected(&mut self) -> String {
@@ -341,13 +296,8 @@ fn days(name: &str) -> Option<Range<i64>> {
         None => (name.as_str(), None),
     };
     let days = match (name, n) {
-        ("TODAY", None) => 0..1,
         ("YESTERDAY", None) => -1..0,
-        ("TOMORROW", None) => 1..2,
-        ("LAST_90_DAYS", None) => -90..1,
         ("LAST_N_DAYS", Some(n)) => -n..1,
-        ("NEXT_N_DAYS", Some(n)) => 1..n + 1,
-        ("N_DAYS_AGO", Some(n)) => -n..1 - n,
         _ => return None,
     };
     let today = text::now() / DAY * DAY;
@@ -361,25 +311,26 @@ mod tests {
     #[test]
     fn queries_are_read_with_all_their_parts() {
         let soql = r"select Id, Name FROM Account WHERE Name = 'O\'Hara \\ \n' AND
-            LastModifiedDate > 1970-01-01T00:00:01Z ORDER BY Name DESC NULLS LAST, Id LIMIT 5";
+            LastModifiedDate > 1970-01-01T00:00:01Z ORDER BY Name DESC, Id LIMIT 5";
+        let field = |name: &str| name.to_owned();
         let query = Query {
-            selected: Selected::Fields(vec!["Id".to_owned(), "Name".to_owned()]),
+            selected: Selected::Fields(vec![field("Id"), field("Name")]),
             object: "Account".to_owned(),
-            condition: Some(Condition::All(vec![
-                Condition::Compare(
-                    "Name".to_owned(),
-                    Operator::Equal,
-                    Literal::Text("O'Hara \\ \n".to_owned()),
-                ),
-                Condition::Compare(
-                    "LastModifiedDate".to_owned(),
-                    Operator::Greater,
-                    Literal::Time(1000..1001),
-                ),
-            ])),
+            conditions: vec![
+                Comparison {
+                    field: field("Name"),
+                    operator: Operator::Equal,
+                    literal: Literal::Text("O'Hara \\ \n".to_owned()),
+                },
+                Comparison {
+                    field: field("LastModifiedDate"),
+                    operator: Operator::Greater,
+                    literal: Literal::Time(1000..1001),
+                },
+            ],
             order: vec![
-                Order { field: "Name".to_owned(), descending: true, nulls_last: true },
-                Order { field: "Id".to_owned(), descending: false, nulls_last: false },
+                Order { field: field("Name"), descending: true },
+                Order { field: field("Id"), descending: false },
             ],
             limit: Some(5),
         };
@@ -399,10 +350,8 @@ mod tests {
             assert_eq!(parse(soql), Err(expected));
         };
         says("SELECT Id Account", 11, "unexpected token: 'Account'");
-        says("SELECT Id FROM X WHERE a = 1 AND b = 2 OR c = 3", 40, "unexpected token: 'OR'");
-        says("SELECT Id FROM X WHERE (a = 1", 30, "unexpected token: '<EOF>'");
-        says("SELECT Id FROM X WHERE a NOT LIKE 'b'", 30, "unexpected token: 'LIKE'");
-        says("SELECT Id FROM X WHERE a IN 'b'", 29, "unexpected token: 'b'");
+        says("SELECT Id FROM X WHERE a = 1 OR b = 2", 30, "unexpected token: 'OR'");
+        says("SELECT Id FROM X WHERE a LIKE 'b'", 26, "unexpected token: 'LIKE'");
         says("SELECT Id FROM X LIMIT ten", 24, "unexpected token: 'ten'");
         says("SELECT * FROM X", 8, "unexpected token: '*'");
         says("SELECT Id, FROM Account", 17, "unexpected token: 'Account'");

@@ -3,20 +3,22 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
 use serde_json::{Map, Value, json};
 
-use super::records::{external_id, insertion, take_id, writable};
-use super::refusal::{Refusal, missing_id, no_such_object};
+use super::records::external_id;
+use super::refusal::{Refusal, no_such_object};
 use super::table::Row;
 use super::{Call, Rest, Result, json_body};
 use crate::schema::{self, Field, Kind, Object};
 use crate::soql::Selected;
 use crate::{Answer, Setup, USER_ID, text};
 
+/// How often a job is still in progress when it is asked for.
+const POLLS: usize = 1;
+
 pub(super) struct Job {
     operation: String,
     object: &'static Object,
     work: Work,
     polls_left: usize,
-    aborted: bool,
 }
 
 enum Work {
@@ -26,7 +28,7 @@ enum Work {
 
 struct Ingest {
     /// The field by which records are upserted.
-    key: Option<&'static Field>,
+    key: &'static Field,
     crlf: bool,
     csv: Option<String>,
     /// What became of the rows, or why nothing did, once the upload was complete.
@@ -36,9 +38,8 @@ struct Ingest {
 #[derive(Default)]
 struct Outcome {
     columns: Vec<String>,
-    /// Rows with their id, and whether that is new, before the columns.
-    successful: Vec<Vec<String>>,
-    /// Rows with their id, if any, and the error before the columns.
+    successful: usize,
+    /// Rows with their id, of which none is known, and the error before the columns.
     failed: Vec<Vec<String>>,
 }
 
@@ -61,17 +62,13 @@ impl Rest {
         let body = json_body(call.request)?;
         let invalid = |problem: String| Err(Refusal::new(400, "INVALIDJOB", problem));
         let operation = member(&body, "operation");
-        if !matches!(operation, "insert" | "update" | "upsert" | "delete") {
-            return invalid(format!("operation {operation} is not supported"));
+        if operation != "upsert" {
+            return invalid(format!("operation {operation} is not supported here"));
         }
         let name = member(&body, "object");
         let object = schema::object(name).filter(|object| !object.tooling);
         let object = object.ok_or_else(|| no_such_object(name))?;
-        let key = match member(&body, "externalIdFieldName") {
-            "" if operation == "upsert" => return invalid("externalIdFieldName is required".to_owned()),
-            name if operation == "upsert" => Some(external_id(object, name)?),
-            _ => None,
-        };
+        let key = external_id(object, member(&body, "externalIdFieldName"))?;
         for (name, supported) in
             [("contentType", &["CSV"][..]), ("columnDelimiter", &["COMMA"]), ("lineEnding", &["LF", "CRLF"])]
         {
@@ -92,8 +89,7 @@ impl Rest {
             Work::Query { .. } => ("query", "UploadComplete"),
             Work::Ingest(_) => ("ingest", "Open"),
         };
-        let polls_left = call.setup.bulk_polls;
-        let job = Job { operation: operation.to_owned(), object, work, polls_left, aborted: false };
+        let job = Job { operation: operation.to_owned(), object, work, polls_left: POLLS };
         let answer = Answer::json(200, job.describe(&id, state, call));
         self.jobs.insert(format!("{kind}/{id}"), job);
         answer
@@ -104,9 +100,7 @@ impl Rest {
         // Out of the map, because its rows are written to the tables beside it.
         let mut job = self.jobs.remove(&key).ok_or_else(Refusal::not_found)?;
         let answer = self.respond_for(&mut job, call, id, rest);
-        if !(call.request.method == "DELETE" && answer.is_ok()) {
-            self.jobs.insert(key, job);
-        }
+        self.jobs.insert(key, job);
         answer
     }
 
@@ -142,53 +136,36 @@ impl Rest {
                     Some(csv.map_err(|_| Refusal::new(400, "INVALIDBATCH", "the data are not UTF-8"))?);
                 Ok(Answer::new(201))
             }
-            ("GET", [which], Work::Ingest(ingest)) => {
+            ("GET", ["failedResults"], Work::Ingest(ingest)) => {
                 let Some(Ok(outcome)) = ingest.outcome.as_ref().filter(|_| state == "JobComplete") else {
                     return Err(wrong_state());
                 };
-                let (more, rows) = match *which {
-                    "successfulResults" => (&["sf__Id", "sf__Created"][..], &outcome.successful[..]),
-                    "failedResults" => (&["sf__Id", "sf__Error"][..], &outcome.failed[..]),
-                    "unprocessedrecords" => (&[][..], &[][..]),
-                    _ => return Err(Refusal::not_found()),
-                };
                 let mut csv = String::new();
-                write_row(&mut csv, more.iter().copied().chain(outcome.columns.iter().map(String::as_str)));
-                for row in rows {
-                    write_row(&mut csv, row.iter().map(String::as_str));
+                let columns = outcome.columns.iter().map(String::as_str);
+                write_row(&mut csv, ["sf__Id", "sf__Error"].into_iter().chain(columns));
+                for row in &outcome.failed {
+                    write_row(&mut csv, row.iter());
                 }
                 Ok(Answer::new(200).header("Content-Type", "text/csv").body(csv))
             }
-            ("PATCH", [], work) => {
-                let body = json_body(call.request)?;
-                match (member(&body, "state"), work) {
-                    ("Aborted", _) => job.aborted = true,
-                    ("UploadComplete", Work::Ingest(ingest)) if state == "Open" => {
-                        // A job that is to fail has no effect.
-                        let outcome = if call.setup.bulk_fails {
-                            Ok(Outcome::default())
-                        } else {
-                            self.ingest(job.object, &job.operation, ingest)
-                        };
-                        ingest.outcome = Some(outcome);
-                    }
-                    _ => return Err(wrong_state()),
+            ("PATCH", [], Work::Ingest(ingest)) => {
+                if state != "Open" || member(&json_body(call.request)?, "state") != "UploadComplete" {
+                    return Err(wrong_state());
                 }
-                let state = if job.aborted { "Aborted" } else { "UploadComplete" };
-                Ok(Answer::json(200, job.describe(id, state, call)))
+                // A job that is to fail has no effect.
+                ingest.outcome = Some(if call.setup.bulk_fails {
+                    Ok(Outcome::default())
+                } else {
+                    self.ingest(job.object, ingest)
+                });
+                Ok(Answer::json(200, job.describe(id, "UploadComplete", call)))
             }
-            ("DELETE", [], _) => Ok(Answer::new(204)),
             _ => Err(Refusal::not_found()),
         }
     }
 
     /// Writes the rows of a job; an error is one of the job as a whole.
-    fn ingest(
-        &mut self,
-        object: &'static Object,
-        operation: &str,
-        ingest: &Ingest,
-    ) -> Result<Outcome, String> {
+    fn ingest(&mut self, object: &'static Object, ingest: &Ingest) -> Result<Outcome, String> {
         let csv = ingest.csv.as_deref().unwrap_or_default();
         if csv.lines().next().is_some()
             && ingest.crlf != csv.split('\n').next().unwrap_or_default().ends_with('\r')
@@ -209,15 +186,13 @@ impl Rest {
             if row.len() != fields.len() {
                 return Err("InvalidBatch : a row has more or fewer columns than the header".to_owned());
             }
-            let written = self.ingest_row(object, operation, ingest.key, &fields, &row);
-            let (to, extra) = match written {
-                Ok((id, created)) => (&mut outcome.successful, [id, created.to_string()]),
+            match self.ingest_row(object, ingest.key, &fields, &row) {
+                Ok(_) => outcome.successful += 1,
                 Err(Refusal { code, message, fields, .. }) => {
-                    let id = fields_id(&outcome.columns, &row);
-                    (&mut outcome.failed, [id, format!("{code}:{message}:{} --", fields.join(","))])
+                    let problem = format!("{code}:{message}:{} --", fields.join(","));
+                    outcome.failed.push([String::new(), problem].into_iter().chain(row).collect());
                 }
-            };
-            to.push(extra.into_iter().chain(row).collect());
+            }
         }
         Ok(outcome)
     }
@@ -225,11 +200,10 @@ impl Rest {
     fn ingest_row(
         &mut self,
         object: &'static Object,
-        operation: &str,
-        key: Option<&'static Field>,
+        key: &'static Field,
         fields: &[&Field],
         row: &[String],
-    ) -> Result<(String, bool)> {
+    ) -> Result<Value> {
         let mut body = Map::new();
         for (field, text) in fields.iter().zip(row) {
             // An empty value leaves a field as it is.
@@ -237,19 +211,8 @@ impl Rest {
                 body.insert(field.name.to_owned(), typed(field, text)?);
             }
         }
-        let write = match (operation, key) {
-            ("insert", _) => insertion(object, writable(object, body)?),
-            (_, Some(key)) => self.upsertion(object, key, body),
-            _ => {
-                let id = take_id(&mut body).ok_or_else(missing_id)?;
-                if operation == "delete" {
-                    self.deletion(object, &id)
-                } else {
-                    self.update(object, &id, body)
-                }
-            }
-        };
-        Ok(self.write(object, write?))
+        let write = self.upsertion(object, key, body)?;
+        Ok(self.write(object, write))
     }
 }
 
@@ -257,13 +220,13 @@ impl Job {
     fn state(&self, setup: &Setup) -> &'static str {
         let outcome = match &self.work {
             Work::Query { .. } => None,
-            Work::Ingest(Ingest { outcome: None, .. }) if !self.aborted => return "Open",
-            Work::Ingest(ingest) => ingest.outcome.as_ref(),
+            Work::Ingest(ingest) => Some(ingest.outcome.as_ref()),
         };
-        match (self.aborted, self.polls_left) {
-            (true, _) => "Aborted",
-            (_, 1..) => "InProgress",
-            _ if setup.bulk_fails || matches!(outcome, Some(Err(_))) => "Failed",
+        match outcome {
+            Some(None) => "Open",
+            _ if self.polls_left > 0 => "InProgress",
+            Some(Some(Err(_))) => "Failed",
+            _ if setup.bulk_fails => "Failed",
             _ => "JobComplete",
         }
     }
@@ -295,17 +258,13 @@ impl Job {
                 if ingest.crlf {
                     job["lineEnding"] = "CRLF".into();
                 }
-                if let Some(key) = ingest.key {
-                    job["externalIdFieldName"] = key.name.into();
-                }
+                job["externalIdFieldName"] = ingest.key.name.into();
                 if state == "Open" {
                     let base = call.base.trim_start_matches('/');
                     job["contentUrl"] = format!("{base}/jobs/ingest/{id}/batches").into();
                 }
                 let (successful, failed) = match &ingest.outcome {
-                    Some(Ok(outcome)) if state == "JobComplete" => {
-                        (outcome.successful.len(), outcome.failed.len())
-                    }
+                    Some(Ok(outcome)) if state == "JobComplete" => (outcome.successful, outcome.failed.len()),
                     Some(Err(problem)) if state == "Failed" => {
                         job["errorMessage"] = problem.as_str().into();
                         (0, 0)
@@ -358,12 +317,6 @@ fn results(fields: &[&Field], found: &[usize], rows: &[Row], call: &Call) -> Res
 
 fn member<'a>(body: &'a Map<String, Value>, name: &str) -> &'a str {
     body.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The id that a row names, if it does.
-fn fields_id(columns: &[String], row: &[String]) -> String {
-    let index = columns.iter().position(|column| column.eq_ignore_ascii_case("Id"));
-    index.map(|index| row[index].clone()).unwrap_or_default()
 }
 
 /// What a field makes of the text in a CSV.

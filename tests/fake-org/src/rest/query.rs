@@ -3,11 +3,9 @@
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-
 use super::refusal::{Refusal, no_such_column, no_such_object};
 use super::{Call, Rest, Result};
-use crate::schema::{self, Field, Kind, Object};
+use crate::schema::{self, Field, Object};
 use crate::soql::{self, Order, Selected};
 use crate::{Answer, text};
 
@@ -31,9 +29,6 @@ impl Rest {
             .map(|(_, soql)| soql)
             .ok_or_else(|| Refusal::new(400, "MALFORMED_QUERY", "SOQL statements cannot be empty"))?;
         let found = self.search(&soql, segments[0] == "tooling", segments[0] == "queryAll")?;
-        if call.request.param("columns").is_some_and(|value| value == "true") {
-            return Ok(Answer::json(200, columns(&found)));
-        }
         if found.rows.len() > call.setup.page_size && matches!(found.selected, Selected::Fields(_)) {
             self.made += 1;
             let cursor = format!("01g5g0{:09}AAA", self.made);
@@ -108,15 +103,15 @@ impl Rest {
             Selected::CountOf(name, alias) => Selected::CountOf(field(name)?, alias.clone()),
         };
         let mut order = Vec::new();
-        for Order { field: name, descending, nulls_last } in &query.order {
-            let (descending, nulls_last) = (*descending, *nulls_last);
-            order.push(Order { field: field(name)?, descending, nulls_last });
+        for Order { field: name, descending } in &query.order {
+            order.push(Order { field: field(name)?, descending: *descending });
         }
-        let condition = query.condition.map(|condition| condition.of(object)).transpose()?;
+        let conditions = query.conditions.into_iter().map(|condition| condition.of(object));
+        let conditions = conditions.collect::<Result<Vec<_>>>()?;
         let records = &self.table(object).rows;
         let found = records.iter().enumerate().filter(|(_, row)| {
             (deleted_too || !row.deleted)
-                && condition.as_ref().is_none_or(|condition| condition.holds_for(row))
+                && conditions.iter().all(|condition| condition.holds_for(row))
                 && !matches!(selected, Selected::CountOf(field, _) if row.value(field).is_null())
         });
         let mut rows: Vec<usize> = found.map(|(number, _)| number).collect();
@@ -129,39 +124,4 @@ impl Rest {
         rows.truncate(query.limit.unwrap_or(usize::MAX));
         Ok(Found { object, selected, rows })
     }
-}
-
-/// What `columns=true` asks for instead of records: the columns that they would have.
-fn columns(found: &Found) -> Value {
-    let column = |name: &str, field: Option<&Field>| {
-        let kind = field.map(|field| field.kind);
-        let writable = field.is_some_and(Field::writable);
-        json!({
-            "aggregate": field.is_none(),
-            "apexType": kind.map_or("Integer", Kind::apex_type),
-            "booleanType": matches!(kind, Some(Kind::Boolean | Kind::Deleted)),
-            "columnName": name,
-            "custom": name.ends_with("__c"),
-            "displayName": name,
-            "foreignKeyName": null,
-            "insertable": writable,
-            "joinColumns": [],
-            "numberType": matches!(kind, None | Some(Kind::Integer | Kind::Currency)),
-            "textType": kind.is_some_and(|kind| kind.apex_type() == "String"),
-            "updatable": writable,
-        })
-    };
-    let columns: Vec<Value> = match &found.selected {
-        Selected::Fields(fields) => fields.iter().map(|field| column(field.name, Some(field))).collect(),
-        Selected::Count => Vec::new(),
-        Selected::CountOf(_, alias) => vec![column(alias, None)],
-    };
-    let id_selected = columns.iter().any(|column| column["columnName"] == "Id");
-    json!({
-        "columnMetadata": columns,
-        "entityName": found.object.name,
-        "groupBy": false,
-        "idSelected": id_selected,
-        "keyPrefix": found.object.prefix,
-    })
 }

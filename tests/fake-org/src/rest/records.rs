@@ -1,17 +1,19 @@
-//! Single records: made, read, changed, upserted and deleted.
+//! Records: made, read, changed and upserted, one by one and 200 in a request.
 
 use serde_json::{Map, Value, json};
 
-use super::refusal::{Refusal, no_such_column};
+use super::refusal::{Refusal, no_such_column, no_such_object};
 use super::{Call, Rest, Result, json_body};
 use crate::Answer;
 use crate::schema::{self, Field, Kind, Object};
+
+/// How many records a request to `composite/sobjects` may have.
+const COLLECTION_MAX: usize = 200;
 
 /// A write that nothing is wrong with.
 pub(super) enum Write {
     Insert(Map<String, Value>),
     Update(usize, Map<String, Value>),
-    Delete(usize),
 }
 
 impl Rest {
@@ -37,33 +39,13 @@ impl Rest {
         rows.map(|(number, _)| number).collect()
     }
 
-    pub(super) fn update(
-        &mut self,
-        object: &'static Object,
-        id: &str,
-        body: Map<String, Value>,
-    ) -> Result<Write> {
-        let row = self.find(object, id, Refusal::deleted)?;
-        Ok(Write::Update(row, writable(object, body)?))
-    }
-
-    pub(super) fn deletion(&mut self, object: &'static Object, id: &str) -> Result<Write> {
-        self.find(object, id, Refusal::deleted).map(Write::Delete)
-    }
-
     /// An update of the record that has the same external id as these fields, or else an insert.
     pub(super) fn upsertion(
         &mut self,
         object: &'static Object,
         key: &'static Field,
-        mut body: Map<String, Value>,
+        body: Map<String, Value>,
     ) -> Result<Write> {
-        if key.kind == Kind::Id {
-            return match take_id(&mut body) {
-                Some(id) => self.update(object, &id, body),
-                None => insertion(object, writable(object, body)?),
-            };
-        }
         let fields = writable(object, body)?;
         let value = fields.get(key.name).and_then(Value::as_str).unwrap_or_default();
         if value.is_empty() {
@@ -79,51 +61,50 @@ impl Rest {
         }
     }
 
-    /// The id of the record that was written, and whether it is new.
-    pub(super) fn write(&mut self, object: &'static Object, write: Write) -> (String, bool) {
+    /// What is said of the record that was written.
+    pub(super) fn write(&mut self, object: &'static Object, write: Write) -> Value {
         let table = self.table(object);
-        let row = match write {
-            Write::Insert(fields) => return (table.insert(object, fields), true),
-            Write::Update(row, fields) => {
-                table.update(row, fields);
-                row
-            }
-            Write::Delete(row) => {
-                table.rows[row].deleted = true;
-                row
-            }
+        let (id, created) = match write {
+            Write::Insert(fields) => (table.insert(object, fields), true),
+            Write::Update(row, fields) => (table.update(row, fields), false),
         };
-        (table.rows[row].id.clone(), false)
+        json!({ "id": id, "success": true, "errors": [], "created": created })
     }
 
     /// Updates the record with that external id, or makes it.
     pub(super) fn upsert(&mut self, call: &Call, object: &'static Object, key: &str, value: &str) -> Result {
         let key = external_id(object, key)?;
-        let rows = self.rows_with(object, key, value);
-        if rows.len() > 1 {
-            return Ok(self.choices(call, object, &rows));
-        }
         let mut body = json_body(call.request)?;
         if body.insert(key.name.to_owned(), value.into()).is_some() {
             let problem = format!("The {} field should not be specified in the sobject data.", key.name);
             return Err(Refusal::new(400, "INVALID_FIELD", problem));
         }
         let write = self.upsertion(object, key, body)?;
-        let (id, created) = self.write(object, write);
-        let status = match (created, call.version) {
-            (true, _) => 201,
-            (false, 46..) => 200,
-            (false, _) => return Ok(Answer::new(204)),
-        };
-        let reply = json!({ "id": id, "success": true, "errors": [], "created": created });
+        let reply = self.write(object, write);
+        let status = if reply["created"] == true { 201 } else { 200 };
         Ok(Answer::json(status, reply))
     }
 
-    /// More than one record has that external id: here they are.
-    pub(super) fn choices(&mut self, call: &Call, object: &'static Object, rows: &[usize]) -> Answer {
-        let table = self.table(object);
-        let url = |row: &usize| format!("{}/sobjects/{}/{}", call.base, object.name, table.rows[*row].id);
-        Answer::json(300, json!(rows.iter().map(url).collect::<Vec<_>>()))
+    /// Upserts many records, each with a result of its own: the request as a whole succeeds.
+    pub(super) fn upsert_all(&mut self, call: &Call, object: &'static Object, key: &str) -> Result {
+        let key = external_id(object, key)?;
+        let mut body = json_body(call.request)?;
+        let Some(Value::Array(records)) = body.remove("records").filter(|_| body.is_empty()) else {
+            return Err(Refusal::new(400, "JSON_PARSER_ERROR", "an array of records and nothing else"));
+        };
+        if records.len() > COLLECTION_MAX {
+            let problem = "record limit reached. cannot submit more than 200 records in this list";
+            return Err(Refusal::new(400, "EXCEEDED_ID_LIMIT", problem));
+        }
+        let results = records.into_iter().map(|record| {
+            let name = record["attributes"]["type"].as_str().unwrap_or_default();
+            let written = match record {
+                Value::Object(fields) if name == object.name => self.upsertion(object, key, fields),
+                _ => Err(no_such_object(name)),
+            };
+            written.map_or_else(|refusal| refusal.as_result(), |write| self.write(object, write))
+        });
+        Ok(Answer::json(200, Value::Array(results.collect())))
     }
 
     pub(super) fn read(&mut self, call: &Call, object: &'static Object, row: usize) -> Result {
@@ -147,7 +128,7 @@ pub(super) fn fields(object: &'static Object, names: Option<String>) -> Result<V
 }
 
 pub(super) fn external_id(object: &'static Object, name: &str) -> Result<&'static Field> {
-    let field = object.field(name).filter(|field| matches!(field.kind, Kind::ExternalId | Kind::Id));
+    let field = object.field(name).filter(|field| matches!(field.kind, Kind::ExternalId));
     field.ok_or_else(|| {
         let problem = "Provided external ID field does not exist or is not accessible";
         Refusal::new(404, "NOT_FOUND", problem)
@@ -161,12 +142,6 @@ pub(super) fn insertion(object: &Object, fields: Map<String, Value>) -> Result<W
         return Err(Refusal::new(400, "REQUIRED_FIELD_MISSING", problem).about(object.required));
     }
     Ok(Write::Insert(fields))
-}
-
-/// The id among these fields, which is then no longer among them.
-pub(super) fn take_id(fields: &mut Map<String, Value>) -> Option<String> {
-    let id = fields.keys().find(|name| name.eq_ignore_ascii_case("Id"))?.clone();
-    fields.remove(&id)?.as_str().map(str::to_owned)
 }
 
 /// These fields under their proper names, if a client may set them so.

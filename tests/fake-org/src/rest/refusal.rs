@@ -79,7 +79,3 @@ pub(super) fn no_such_column(object: &Object, name: &str, of: &str) -> Refusal {
     );
     Refusal::new(400, "INVALID_FIELD", problem).at(name)
 }
-
-pub(super) fn missing_id() -> Refusal {
-    Refusal::new(400, "MISSING_ARGUMENT", "Id not specified in an update call").about("Id")
-}

@@ -36,10 +36,11 @@ impl Table {
         id
     }
 
-    pub(super) fn update(&mut self, row: usize, fields: Map<String, Value>) {
+    pub(super) fn update(&mut self, row: usize, fields: Map<String, Value>) -> String {
         let row = &mut self.rows[row];
         row.fields.extend(fields);
         row.fields.insert("LastModifiedDate".to_owned(), text::timestamp(text::now()).into());
+        row.id.clone()
     }
 }
 

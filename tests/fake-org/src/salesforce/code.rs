@@ -15,7 +15,7 @@ const REDIRECT_URI_MISMATCH: Refused = ("redirect_uri_mismatch", "redirect_uri m
 /// What the exchange of a code must agree with.
 pub(super) struct Code {
     pub(super) redirect_uri: String,
-    pub(super) challenge: Option<String>,
+    pub(super) challenge: String,
 }
 
 impl Salesforce {
@@ -34,18 +34,18 @@ impl Salesforce {
             Err(problem) => return Answer::oauth_error("invalid_request", &problem),
         };
         if form.get("client_id").map(String::as_str) != Some(CLIENT_ID) {
-            return self.refuse_code(("invalid_client_id", "client identifier invalid"), None, &site_url);
+            return self.refuse_code(("invalid_client_id", "client identifier invalid"), None);
         }
         let redirect_uri = form.get("redirect_uri").filter(|uri| *uri == REDIRECT_URI || **uri == echo);
         let Some(redirect_uri) = redirect_uri else {
             // Nor is anything sent to where nobody knows who listens.
-            return self.refuse_code(REDIRECT_URI_MISMATCH, None, &site_url);
+            return self.refuse_code(REDIRECT_URI_MISMATCH, None);
         };
         if let Err(refused) = self.check_customer(request, &form) {
-            return self.refuse_code(refused, Some(redirect_uri), &site_url);
+            return self.refuse_code(refused, Some(redirect_uri));
         }
         let code = format!("aPrx{}==", self.random.text(ALPHABET, 70));
-        let challenge = form.get("code_challenge").cloned();
+        let challenge = form.get("code_challenge").cloned().unwrap_or_default();
         self.codes.insert(code.clone(), Code { redirect_uri: redirect_uri.clone(), challenge });
         if *redirect_uri == echo {
             let found = json!({
@@ -60,31 +60,21 @@ impl Salesforce {
         )
     }
 
-    pub(super) fn refuse_code(
-        &self,
-        (error, description): Refused,
-        callback: Option<&str>,
-        site_url: &str,
-    ) -> Answer {
-        let query = format!("error={error}&error_description={}", text::escape(description));
+    fn refuse_code(&self, (error, description): Refused, callback: Option<&str>) -> Answer {
         match (self.setup.authorize_errors, callback) {
             (AuthorizeErrors::Callback, Some(callback)) => {
-                Answer::redirect(302, format!("{callback}?{query}"))
+                let description = text::escape(description);
+                Answer::redirect(302, format!("{callback}?error={error}&error_description={description}"))
             }
-            (AuthorizeErrors::Json | AuthorizeErrors::Callback, _) => Answer::oauth_error(error, description),
-            (AuthorizeErrors::ErrorPage, _) => {
-                Answer::redirect(302, format!("{site_url}/setup/secur/RemoteAccessErrorPage.apexp?{query}"))
-            }
-            (AuthorizeErrors::FormText, _) => Answer::new(400).body(query),
+            _ => Answer::oauth_error(error, description),
         }
     }
 
-    pub(super) fn check_customer(&self, request: &Request, form: &Form) -> Result<(), Refused> {
+    fn check_customer(&self, request: &Request, form: &Form) -> Result<(), Refused> {
         if form.get("response_type").map(String::as_str) != Some("code_credentials") {
             return Err(("unsupported_response_type", "response type not supported"));
         }
         match (form.get("code_challenge"), form.get("code_challenge_method").map(String::as_str)) {
-            (None, None) if !self.setup.pkce_required => {}
             (None, _) => return Err(("invalid_request", "missing required code challenge")),
             (Some(challenge), Some("S256")) if is_sha256(challenge) => {}
             (Some(_), _) => return Err(("invalid_request", "invalid code challenge")),
@@ -116,13 +106,8 @@ impl Salesforce {
         if form.get("redirect_uri") != Some(&code.redirect_uri) {
             return Err(REDIRECT_URI_MISMATCH);
         }
-        let verified = match (&code.challenge, form.get("code_verifier")) {
-            (None, None) => true,
-            (Some(expected), Some(verifier)) => challenge(verifier).as_ref() == Some(expected),
-            // A verifier without a challenge is a client's mistake as well.
-            _ => false,
-        };
-        if !verified {
+        let verified = form.get("code_verifier").and_then(|verifier| challenge(verifier));
+        if verified != Some(code.challenge) {
             return Err(("invalid_grant", "invalid code verifier"));
         }
         Ok(&BOB)

@@ -5,11 +5,15 @@ use serde_json::{Value, json};
 use super::*;
 
 #[test]
-fn the_rows_of_a_bulk_job_are_written() {
+fn the_rows_of_a_bulk_job_are_upserted() {
     let org = Org::start();
     let session = log_in(&org);
-    let ended = |job: Value, csv: &str| {
-        let call = |method: &str, path: &str, body: &str| api(&org, &session, method, path, body);
+    let call = |method: &str, path: &str, body: &str| api(&org, &session, method, path, body);
+    let ended = |line_ending: &str, csv: &str| {
+        let job = json!({
+            "object": "Account", "operation": "upsert", "externalIdFieldName": "External_Id__c",
+            "contentType": "CSV", "lineEnding": line_ending,
+        });
         let job = call("POST", "jobs/ingest", &job.to_string()).json();
         let path = format!("jobs/ingest/{}", job["id"].as_str().expect("an id"));
         assert_eq!(
@@ -23,71 +27,31 @@ fn the_rows_of_a_bulk_job_are_written() {
         assert_api_error(&call("GET", &format!("{path}/failedResults"), ""), 400, "INVALIDJOBSTATE");
         assert_eq!(call("GET", &path, "").json()["state"], "InProgress");
         let job = call("GET", &path, "").json();
-        let results = ["successfulResults/", "failedResults/", "unprocessedrecords/"];
-        (job, results.map(|results| call("GET", &format!("{path}/{results}"), "").text().to_owned()))
+        (job, call("GET", &format!("{path}/failedResults/"), "").text().to_owned())
     };
-    let job = |operation: &str| json!({ "object": "Account", "operation": operation, "contentType": "CSV", "lineEnding": "LF" });
-    let id = |number: u32| format!("0015g0{number:09}AAA");
-
-    let (inserted, [successful, failed, unprocessed]) =
-        ended(job("insert"), "Name,NumberOfEmployees\n\"A, \"\"B\"\"\nC\",7\n,1\nD,x\nE,");
-    assert_eq!(inserted["state"], "JobComplete");
-    assert_eq!(
-        (&inserted["numberRecordsProcessed"], &inserted["numberRecordsFailed"]),
-        (&json!(4), &json!(2))
-    );
-    let header = r#""Name","NumberOfEmployees""#;
-    assert_eq!(
-        successful,
-        format!(
-            "\"sf__Id\",\"sf__Created\",{header}\n\"{}\",\"true\",\"A, \"\"B\"\"\nC\",\"7\"\n\"{}\",\"true\",\"E\",\"\"\n",
-            id(1),
-            id(2)
-        )
-    );
+    let csv = "External_Id__c,Name,NumberOfEmployees\ne,\"A, \"\"B\"\"\nC\",7\nf,,1\ng,D,x\nh,E,\ne,,#N/A\n";
+    let (job, failed) = ended("LF", csv);
+    assert_eq!(job["state"], "JobComplete");
+    assert_eq!((&job["numberRecordsProcessed"], &job["numberRecordsFailed"]), (&json!(5), &json!(2)));
     let missing = "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --";
     let no_number = "INVALID_TYPE_ON_FIELD_IN_RECORD:NumberOfEmployees: value not of required type: x:NumberOfEmployees --";
-    assert_eq!(
-        failed,
-        format!(
-            "\"sf__Id\",\"sf__Error\",{header}\n\"\",\"{missing}\",\"\",\"1\"\n\"\",\"{no_number}\",\"D\",\"x\"\n"
-        )
-    );
-    assert_eq!(unprocessed, format!("{header}\n"));
-    assert_eq!(org.records("Account")[0]["NumberOfEmployees"], 7);
-
-    let (updated, [_, failed, _]) =
-        ended(job("update"), &format!("Id,Name,NumberOfEmployees\n{},,#N/A\n{},F,2\n", id(1), id(9)));
-    assert_eq!(updated["numberRecordsFailed"], 1);
-    assert!(failed.contains("\",\"NOT_FOUND:The requested resource does not exist: --\",\""), "{failed}");
+    let header = r#""sf__Id","sf__Error","External_Id__c","Name","NumberOfEmployees""#;
+    let rows = [format!(r#""","{missing}","f","","1""#), format!(r#""","{no_number}","g","D","x""#)];
+    assert_eq!(failed, format!("{header}\n{}\n", rows.join("\n")));
     let first = org.records("Account")[0].clone();
     assert_eq!((&first["Name"], &first["NumberOfEmployees"]), (&json!("A, \"B\"\nC"), &Value::Null));
 
-    let mut upsert = job("upsert");
-    upsert["externalIdFieldName"] = json!("External_Id__c");
-    upsert["lineEnding"] = json!("CRLF");
-    let csv = "External_Id__c,Name\r\ne,G\r\ne,H\r\n";
-    let (_, [successful, ..]) = ended(upsert, csv);
-    assert!(
-        successful
-            .ends_with(&format!("\"{0}\",\"true\",\"e\",\"G\"\n\"{0}\",\"false\",\"e\",\"H\"\n", id(3)))
-    );
-    ended(job("delete"), &format!("Id\n{}\n", id(1)));
-    assert_eq!(org.records("Account").iter().map(|r| &r["Name"]).collect::<Vec<_>>(), ["E", "H"]);
-
-    for (csv, problem) in [
-        (
-            "Name\r\nx\r\n",
-            "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF",
-        ),
-        ("Nome\nx\n", "InvalidBatch : Field name not found : Nome"),
-    ] {
-        let (failed, _) = ended(job("insert"), csv);
-        assert_eq!((&failed["state"], &failed["errorMessage"]), (&json!("Failed"), &json!(problem)));
+    assert_eq!(ended("CRLF", "External_Id__c,Name\r\ne,F\r\n").0["numberRecordsProcessed"], 1);
+    let wrong_end = "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF";
+    for (csv, problem) in
+        [("Name\r\nx\r\n", wrong_end), ("Nome\nx\n", "InvalidBatch : Field name not found : Nome")]
+    {
+        let (job, _) = ended("LF", csv);
+        assert_eq!((&job["state"], &job["errorMessage"]), (&json!("Failed"), &json!(problem)));
     }
     org.setup(|setup| setup.bulk_fails = true);
-    assert_eq!(ended(job("insert"), "Name\nx\n").0["state"], "Failed");
-    assert_eq!(org.records("Account").len(), 2);
+    assert_eq!(ended("LF", "External_Id__c,Name\ni,x\n").0["state"], "Failed");
+    assert_eq!(org.records("Account").iter().map(|r| &r["Name"]).collect::<Vec<_>>(), ["F", "E"]);
 }
 
 #[test]

@@ -9,8 +9,17 @@ use crate::{AuthorizeErrors, Setup};
 const SITE_TOKEN: &str = "/customers/services/oauth2/token";
 const SITE_AUTHORIZE: &str = "/customers/services/oauth2/authorize";
 
-const ASKED: [(&str, &str); 3] =
-    [("response_type", "code_credentials"), ("client_id", CLIENT_ID), ("redirect_uri", REDIRECT_URI)];
+/// RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+const ASKED: [(&str, &str); 5] = [
+    ("response_type", "code_credentials"),
+    ("client_id", CLIENT_ID),
+    ("redirect_uri", REDIRECT_URI),
+    ("code_challenge", CHALLENGE),
+    ("code_challenge_method", "S256"),
+];
 
 /// The headers of an authorize request.
 fn basic(user: &str, password: &str) -> String {
@@ -53,7 +62,7 @@ fn customers_log_in_with_a_code() {
     let names: Vec<&str> = back.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["code", "sfdc_community_url", "sfdc_community_id"]);
     assert_eq!((&back[1].1[..], &back[2].1[..]), ("http://127.0.0.1/customers", SITE_ID));
-    let token = trade(&org, &back[0].1, REDIRECT_URI, None).json();
+    let token = trade(&org, &back[0].1, REDIRECT_URI, Some(VERIFIER)).json();
     assert_eq!(token["id"], format!("{}/id/{ORG_ID}/{SITE_USER_ID}", org.url()));
     assert_eq!(token["sfdc_community_id"], SITE_ID);
 
@@ -75,34 +84,25 @@ fn a_code_is_good_once_and_for_its_callback() {
     let org = Org::start();
     let new_code = || returned(&authorize_bob(&org))[0].1.clone();
     let code = new_code();
-    assert_eq!(trade(&org, &code, REDIRECT_URI, None).status, 200);
-    let reused = trade(&org, &code, REDIRECT_URI, None);
+    assert_eq!(trade(&org, &code, REDIRECT_URI, Some(VERIFIER)).status, 200);
+    let reused = trade(&org, &code, REDIRECT_URI, Some(VERIFIER));
     assert_refused(&reused, "invalid_grant", "invalid authorization code");
-    let elsewhere = trade(&org, &new_code(), "https://x/", None);
+    let elsewhere = trade(&org, &new_code(), "https://x/", Some(VERIFIER));
     let mismatch = "redirect_uri must match configuration";
     assert_refused(&elsewhere, "redirect_uri_mismatch", mismatch);
     org.setup(|setup| setup.expire_codes = true);
-    let expired = trade(&org, &new_code(), REDIRECT_URI, None);
+    let expired = trade(&org, &new_code(), REDIRECT_URI, Some(VERIFIER));
     assert_refused(&expired, "invalid_grant", "expired authorization code");
 }
 
 #[test]
 fn a_code_challenge_is_checked_against_its_verifier() {
-    // RFC 7636, appendix B.
-    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
     let org = Org::start();
-    let with = |challenge: &str, method: Option<&str>| {
-        let mut asked = ASKED.to_vec();
-        asked.push(("code_challenge", challenge));
-        asked.extend(method.map(|method| ("code_challenge_method", method)));
+    let with = |challenge: Option<&str>, method: &str| {
+        let asked = but(&but(&ASKED, "code_challenge", challenge), "code_challenge_method", Some(method));
         authorize(&org, &basic(SITE_USERNAME, SITE_PASSWORD), &asked)
     };
-    let exchanged = |challenge: &str, verifier: Option<&str>| {
-        trade(&org, &returned(&with(challenge, Some("S256")))[0].1, REDIRECT_URI, verifier)
-    };
     let (short, long, odd) = ("x".repeat(42), "x".repeat(129), format!("{}+", "x".repeat(42)));
-    assert_eq!(exchanged(CHALLENGE, Some(VERIFIER)).status, 200);
     for (challenge, verifier) in [
         (CHALLENGE, None),
         (CHALLENGE, Some("x".repeat(43).as_str())),
@@ -110,17 +110,14 @@ fn a_code_challenge_is_checked_against_its_verifier() {
         (&hash(&long), Some(&long)),
         (&hash(&odd), Some(&odd)),
     ] {
-        let refused = exchanged(challenge, verifier);
+        let code = returned(&with(Some(challenge), "S256"))[0].1.clone();
+        let refused = trade(&org, &code, REDIRECT_URI, verifier);
         assert_refused(&refused, "invalid_grant", "invalid code verifier");
     }
-    let unasked = trade(&org, &returned(&authorize_bob(&org))[0].1, REDIRECT_URI, Some(VERIFIER));
-    assert_refused(&unasked, "invalid_grant", "invalid code verifier");
-    for refused in [with(CHALLENGE, None), with(VERIFIER, Some("plain")), with("E9Mel", Some("S256"))] {
+    for refused in [with(Some(VERIFIER), "plain"), with(Some("E9Mel"), "S256")] {
         assert_refused(&refused, "invalid_request", "invalid code challenge");
     }
-    org.setup(|setup| setup.pkce_required = true);
-    assert_refused(&authorize_bob(&org), "invalid_request", "missing required code challenge");
-    assert_eq!(exchanged(CHALLENGE, Some(VERIFIER)).status, 200);
+    assert_refused(&with(None, "S256"), "invalid_request", "missing required code challenge");
 }
 
 fn hash(verifier: &str) -> String {
@@ -143,14 +140,6 @@ fn customers_are_refused_in_salesforces_words() {
     assert_refused(&authorize_bob(&org), "invalid_grant", not_approved);
     org.setup(|setup| setup.authorize_errors = AuthorizeErrors::Callback);
     assert_eq!(returned(&authorize_bob(&org))[1].1, not_approved);
-    let query = "error=invalid_grant&error_description=user%20hasn%27t%20approved%20this%20consumer";
-    org.setup(|setup| setup.authorize_errors = AuthorizeErrors::ErrorPage);
-    let page = authorize_bob(&org);
-    let url = format!("http://127.0.0.1/customers/setup/secur/RemoteAccessErrorPage.apexp?{query}");
-    assert_eq!((page.status, page.header("Location")), (302, Some(url.as_str())));
-    org.setup(|setup| setup.authorize_errors = AuthorizeErrors::FormText);
-    let text = authorize_bob(&org);
-    assert_eq!((text.status, text.header("Content-Type"), text.text()), (400, None, query));
     org.setup(|setup| *setup = Setup { code_credentials_enabled: false, ..Setup::default() });
     assert_refused(&authorize_bob(&org), "invalid_client", "code credential flow not enabled");
 
