@@ -1,6 +1,5 @@
 //! Every exchange ends at its deadline, whatever the server does instead of answering.
 
-use std::fmt::Debug;
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 use std::time::Duration;
@@ -8,14 +7,11 @@ use std::time::Duration;
 use fake_org::{Answer, Org, REDIRECT_URI, gzip};
 use serde_json::Value;
 use sf_login::ureq::http;
-use sf_login::ureq::http::Uri;
-use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use sf_login::ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use sf_login::{Error, ErrorKind, Login, Session, ureq};
 
 use crate::support::{
-    AUTHORIZE_PATH, CALLS, EXCHANGES, MINIMAL, SITE_TOKEN_PATH, SOON, TOKEN_PATH, at_once, code_credentials,
-    headline, host, kept, login, paths, within,
+    AUTHORIZE_PATH, CALLS, EXCHANGES, MINIMAL, SITE_TOKEN_PATH, SOON, TOKEN_PATH, agent, agent_by, at_once,
+    code_credentials, headline, host, kept, login, paths, within,
 };
 
 #[test]
@@ -101,8 +97,11 @@ fn deadline_counts_retries_and_their_pauses() {
 #[test]
 fn name_that_is_not_resolved_in_time_is_left_at_the_deadline() {
     let org = Org::start();
-    let agent = ureq::Agent::with_parts(ureq::config::Config::default(), DefaultConnector::new(), SlowNames);
-    let error = fails_at(Duration::from_millis(200), login(&org).agent(agent));
+    let slow = agent_by(&agent(&org), |_, timeout| {
+        thread::sleep(*timeout.after);
+        Err(ureq::Error::Timeout(timeout.reason))
+    });
+    let error = fails_at(Duration::from_millis(200), login(&org).agent(slow));
     let message = format!("no reply from {}: the name was not resolved within 0.2 s", host(&org));
     assert_eq!(headline(&error), message);
     assert!(error.is_transient());
@@ -188,22 +187,6 @@ fn longest_timeout_is_as_good_as_any() {
         session.get::<Value>("limits").unwrap();
     }
     assert_eq!(org.logins(), 3);
-}
-
-/// A resolver that takes all the time it is given.
-#[derive(Debug)]
-struct SlowNames;
-
-impl Resolver for SlowNames {
-    fn resolve(
-        &self,
-        _: &Uri,
-        _: &ureq::config::Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        thread::sleep(*timeout.after);
-        Err(ureq::Error::Timeout(timeout.reason))
-    }
 }
 
 type Fails = fn(Session) -> bool;

@@ -10,13 +10,9 @@ use fake_org::{
     SITE_PASSWORD, SITE_USERNAME, USERNAME,
 };
 use serde_json::{Value, json};
-use sf_login::ureq::config::Config;
-use sf_login::ureq::http::Uri;
-use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use sf_login::ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use sf_login::{App, Error, Login, Session, Token, ureq};
 
-use crate::support::{agent, agent_through, at_once, nobody, shown, watch_logs};
+use crate::support::{agent, agent_by, agent_through, at_once, nobody, shown, watch_logs};
 
 const LOGIN: &str = "https://login.salesforce.com";
 const TEST: &str = "https://test.salesforce.com";
@@ -234,7 +230,7 @@ fn a_person_sees_exactly_these_texts_on_a_screen_of_80_by_24() {
     for text in &texts {
         let (failure, advice) = text.split_at(text.find("\ntried: ").unwrap_or(text.len()));
         match seen.iter_mut().find(|(_, known)| *known == advice) {
-            Some((failures, _)) => *failures += &format!("\n{failure}"),
+            Some((failures, _)) => failures.extend(["\n", failure]),
             None => seen.push((failure.to_owned(), advice)),
         }
     }
@@ -394,7 +390,7 @@ impl Stage {
     }
 
     fn agent(&self, lead: Lead) -> ureq::Agent {
-        ureq::Agent::with_parts(agent(&self.org).config().clone(), DefaultConnector::new(), lead)
+        agent_by(&agent(&self.org), move |_, _| lead.find())
     }
 }
 
@@ -410,22 +406,18 @@ enum Lead {
     Unknown(&'static str),
 }
 
-impl Resolver for Lead {
-    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+impl Lead {
+    fn find(self) -> Result<SocketAddr, ureq::Error> {
         Err(match self {
-            Lead::To(addr) => {
-                let mut addrs = self.empty();
-                addrs.push(*addr);
-                return Ok(addrs);
-            }
+            Lead::To(addr) => return Ok(addr),
             // Word for word what the system's own resolver gives.
             Lead::Nowhere => {
                 io::Error::other("failed to lookup address information: Name or service not known").into()
             }
             Lead::NoWay => io::Error::from(io::ErrorKind::NetworkUnreachable).into(),
             Lead::Silence => ureq::Error::Timeout(ureq::Timeout::Resolve),
-            Lead::Tls(words) => io::Error::new(io::ErrorKind::InvalidData, *words).into(),
-            Lead::Unknown(words) => io::Error::other(*words).into(),
+            Lead::Tls(words) => io::Error::new(io::ErrorKind::InvalidData, words).into(),
+            Lead::Unknown(words) => io::Error::other(words).into(),
         })
     }
 }

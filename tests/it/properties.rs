@@ -3,7 +3,7 @@
 //! Each property is tried on 256 values; `PROPTEST_CASES=10000 cargo test properties` tries more.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,12 +15,10 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use sf_login::ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use sf_login::ureq::{self, http};
 use sf_login::{App, Error, ErrorKind, Login, Session, Token};
 
-use crate::support::{TOKEN_PATH, assert_no_secret, forms, shown, watch_logs};
+use crate::support::{TOKEN_PATH, agent, agent_by, assert_no_secret, forms, shown, watch_logs};
 
 /// A token as long as Salesforce's, with the mark that all of a fake org's have.
 const TOKEN: &str = "00D5g00000Fake!AQoAQProp.erties_Zk3vY8wLq1sD";
@@ -349,9 +347,13 @@ impl Trap {
         watch_logs();
         let org = Org::start();
         let asked = Arc::default();
-        let names = Names { org: org.addr(), asked: Arc::clone(&asked) };
-        let config = ureq::Agent::config_builder().proxy(None).build();
-        Trap { agent: ureq::Agent::with_parts(config, DefaultConnector::new(), names), org, asked }
+        let (addr, notes) = (org.addr(), Arc::<Mutex<Vec<String>>>::clone(&asked));
+        let agent = agent_by(&agent(&org), move |uri, _| {
+            notes.lock().unwrap().push(uri.to_string());
+            let is_org = uri.authority().is_some_and(|authority| authority.as_str() == addr.to_string());
+            if is_org { Ok(addr) } else { Err(io::Error::other("nobody is there").into()) }
+        });
+        Trap { org, agent, asked }
     }
 
     fn login(&self) -> Login {
@@ -387,30 +389,6 @@ impl Trap {
             assert!(url.starts_with(&ours), "{url} was asked");
         }
         self.org.take_requests()
-    }
-}
-
-/// Knows where the org is, and that there is nothing else.
-#[derive(Debug)]
-struct Names {
-    org: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Resolver for Names {
-    fn resolve(
-        &self,
-        uri: &http::Uri,
-        _: &ureq::config::Config,
-        _: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        self.asked.lock().unwrap().push(uri.to_string());
-        if uri.authority().is_none_or(|authority| authority.as_str() != self.org.to_string()) {
-            return Err(std::io::Error::other("nobody is there").into());
-        }
-        let mut addrs = self.empty();
-        addrs.push(self.org);
-        Ok(addrs)
     }
 }
 

@@ -2,6 +2,7 @@
 //! error, and a watch for secrets in all that is said.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::panic::resume_unwind;
@@ -18,8 +19,11 @@ use fake_org::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use sf_login::ureq::http;
+use sf_login::ureq::config::Config;
+use sf_login::ureq::http::{self, Uri};
 use sf_login::ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use sf_login::ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use sf_login::{App, Error, Login, Session, Token, ureq};
 
 /// All that must not be said. Every token of a fake org has `!AQ` in it, as Salesforce's have.
@@ -156,6 +160,37 @@ pub fn agent_through(org: &Org, proxy: Option<&Proxy>) -> ureq::Agent {
         .proxy(proxy)
         .build()
         .new_agent()
+}
+
+/// An agent like this one, to which names lead where `names` says.
+pub fn agent_by(agent: &ureq::Agent, names: impl Resolve) -> ureq::Agent {
+    ureq::Agent::with_parts(agent.config().clone(), DefaultConnector::new(), Names(names))
+}
+
+pub trait Resolve: Fn(&Uri, NextTimeout) -> Result<SocketAddr, ureq::Error> + Send + Sync + 'static {}
+
+impl<F: Fn(&Uri, NextTimeout) -> Result<SocketAddr, ureq::Error> + Send + Sync + 'static> Resolve for F {}
+
+/// A resolver that is a function.
+pub struct Names<R>(pub R);
+
+impl<R> fmt::Debug for Names<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}
+
+impl<R: Resolve> Resolver for Names<R> {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _: &Config,
+        within: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut addrs = self.empty();
+        addrs.push((self.0)(uri, within)?);
+        Ok(addrs)
+    }
 }
 
 // Requests and answers.

@@ -1,4 +1,4 @@
-//! TLS: whom a login trusts, and SSL_CERT_FILE.
+//! TLS: whom a login trusts, and `SSL_CERT_FILE`.
 
 use std::fs;
 use std::io::{Read as _, Write as _};

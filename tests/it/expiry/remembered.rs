@@ -1,18 +1,19 @@
 //! What is remembered of a new login that brought no session, and for how long.
 
-use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use fake_org::{Answer, Org, Proxy};
+use fake_org::{Answer, Org};
 use serde_json::{Value, json};
-use sf_login::{Token, ureq};
+use sf_login::ureq;
 
 use super::{EXPIRED, expired_session, only_new_token};
-use crate::support::{CALLS, OLD, TOKEN_PATH, agent, at_once, expired, headline, host, login, shown, token};
+use crate::support::{
+    CALLS, OLD, TOKEN_PATH, agent, agent_by, at_once, expired, headline, host, login, shown, token,
+};
 
 #[test]
 fn a_refused_login_is_remembered() {
@@ -97,36 +98,28 @@ fn a_new_login_that_failed_for_the_moment_is_tried_again_after_a_second() {
 
 #[test]
 fn a_new_login_that_tls_or_a_proxy_refused_for_the_moment_is_tried_again_after_a_second() {
-    // Logins take another way than requests, by the door that is shut for a while.
-    let alert = b"\x15\x03\x03\x00\x02\x02\x28";
-    let wants_a_password = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n";
-    at_once([("TLS", &alert[..]), ("a proxy", wants_a_password)], |(name, refusal)| {
-        let org = Org::start_tls();
-        let proxy = Proxy::start(&org);
-        let to = if name == "TLS" { org.addr() } else { proxy.url().replace("http://", "").parse().unwrap() };
-        let door = Door::before(to, refusal);
-        let (session, instance) = if name == "TLS" {
-            let url = format!("https://{}", door.addr);
-            (login(&org).login_url(url).resume(token(&org, OLD)).unwrap(), org.url())
-        } else {
-            let instance = "https://acme.my.salesforce.com".to_owned();
-            let roots = agent(&org).config().tls_config().clone();
-            let proxy = ureq::Proxy::new(&format!("http://{}", door.addr)).unwrap();
-            let agent = ureq::Agent::config_builder().tls_config(roots).proxy(Some(proxy)).build();
-            let login = login(&org).agent(agent.new_agent()).login_url("https://login.salesforce.com");
-            (login.resume(Token::new(OLD, &instance).unwrap()).unwrap(), instance)
-        };
-        org.setup(|setup| setup.instance_url = Some(instance));
-        // The connection that requests have from now on.
-        org.answer(Answer::json(200, "1"));
-        assert_eq!(session.get::<u8>("x").unwrap(), 1, "{name}");
+    let alert =
+        || io::Error::new(io::ErrorKind::InvalidData, "received fatal alert: HandshakeFailure").into();
+    let wants_a_password = || ureq::Error::ConnectProxyFailed("proxy server responded 407/x".to_owned());
+    let refusals = [("TLS", alert as fn() -> ureq::Error), ("a proxy", wants_a_password)];
+    at_once(refusals, |(name, refusal)| {
+        let org = Org::start();
+        let url = org.url();
+        org.setup(|setup| setup.instance_url = Some(url));
+        let (addr, shut) = (org.addr(), Arc::new(AtomicBool::new(true)));
+        let is_shut = Arc::clone(&shut);
+        // Logins take another way than requests, by a door that is shut for a while.
+        let agent = agent_by(&agent(&org), move |uri, _| {
+            if uri.host() == Some("localhost") && is_shut.load(SeqCst) { Err(refusal()) } else { Ok(addr) }
+        });
+        let login = login(&org).login_url(format!("http://localhost:{}", addr.port())).agent(agent);
+        let session = login.resume(token(&org, OLD)).unwrap();
         only_new_token(&org, Answer::json(200, "2"));
 
-        door.shut(true);
         session.get::<u8>("x").expect_err(name);
         assert_eq!(org.logins(), 0, "{name}");
         thread::sleep(MORE_THAN_A_SECOND);
-        door.shut(false);
+        shut.store(false, SeqCst);
         assert_eq!(session.get::<u8>("x").unwrap_or_else(|error| panic!("{name}: {error}")), 2, "{name}");
         assert_eq!(org.logins(), 1, "{name}");
     });
@@ -168,48 +161,3 @@ fn a_new_login_whose_credentials_are_refused_is_never_tried_again() {
 
 /// For how long a failure that passes is shared, and a little more.
 const MORE_THAN_A_SECOND: Duration = Duration::from_millis(1200);
-
-/// A port that leads to another one, or says no while it is shut.
-struct Door {
-    addr: SocketAddr,
-    shut: Arc<AtomicBool>,
-}
-
-impl Door {
-    /// Whoever comes while it is shut gets `refusal`.
-    fn before(to: SocketAddr, refusal: &'static [u8]) -> Door {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let (addr, shut) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
-        let is_shut = Arc::clone(&shut);
-        thread::spawn(move || {
-            for came in listener.incoming().map_while(Result::ok) {
-                let is_shut = is_shut.load(SeqCst);
-                thread::spawn(move || if is_shut { refuse(came, refusal) } else { lead(came, to) });
-            }
-        });
-        Door { addr, shut }
-    }
-
-    fn shut(&self, shut: bool) {
-        self.shut.store(shut, SeqCst);
-    }
-}
-
-/// Once the client has said something, and until it goes.
-fn refuse(mut client: TcpStream, refusal: &[u8]) {
-    let mut first = [0; 4096];
-    let _ = client.read(&mut first).and_then(|_| client.write_all(refusal));
-    let _ = client.read_to_end(&mut Vec::new());
-}
-
-fn lead(client: TcpStream, to: SocketAddr) {
-    let server = TcpStream::connect(to).expect("it leads somewhere");
-    let copy = |mut from: TcpStream, mut to: TcpStream| {
-        // However it ends, the other end hears of it.
-        let _ = io::copy(&mut from, &mut to);
-        let _ = to.shutdown(Shutdown::Both);
-    };
-    let (back, forth) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    thread::spawn(move || copy(back, forth));
-    copy(client, server);
-}

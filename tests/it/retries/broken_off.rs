@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use fake_org::{CLIENT_ID, CLIENT_SECRET};
 use serde_json::Value;
-use sf_login::ureq::config::Config;
-use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use sf_login::ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
@@ -16,7 +14,7 @@ use sf_login::ureq::{self, http};
 use sf_login::{App, Session, Token};
 
 use super::{Attempt, run};
-use crate::support::OLD;
+use crate::support::{Names, OLD};
 
 #[test]
 fn an_error_after_the_request_was_read_is_never_nothing_sent_whatever_words_it_has() {
@@ -55,19 +53,14 @@ pub fn dying_agent(kind: ErrorKind, words: &'static str) -> (ureq::Agent, Arc<At
     let sent = Arc::default();
     let connections = Connections { kind, words, sent: Arc::clone(&sent) };
     let config = ureq::Agent::config_builder().proxy(None).build();
-    (ureq::Agent::with_parts(config, connections, Names), sent)
-}
-
-/// Knows every name: no address is needed.
-#[derive(Debug)]
-struct Names;
-
-impl Resolver for Names {
-    fn resolve(&self, _: &http::Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let mut addrs = self.empty();
-        addrs.push(([127, 0, 0, 1], 9).into());
-        Ok(addrs)
-    }
+    (
+        ureq::Agent::with_parts(
+            config,
+            connections,
+            Names(|_: &http::Uri, _| Ok(([127, 0, 0, 1], 9).into())),
+        ),
+        sent,
+    )
 }
 
 #[derive(Clone, Debug)]
