@@ -343,22 +343,8 @@ fn colon_may_be_in_the_password_but_not_in_the_username() {
 }
 
 #[test]
-fn variables_of_the_code_flow_are_asked_for_one_by_one() {
+fn variables_of_the_code_flow_are_read_as_those_of_the_password_flow() {
     let org = Org::start();
-    let cases = [
-        ("SF_CLIENT_ID", "the app's consumer key"),
-        ("SF_USERNAME", "the username, e.g. ada@example.com"),
-        ("SF_PASSWORD", "the user's password"),
-        ("SF_REDIRECT_URI", "one of the app's callback URLs"),
-    ];
-    for (name, what) in cases {
-        let run = sf_login(&without(&code_env(&org), name), &[]);
-        assert_eq!(run, failed(2, &format!("{name} is not set: write {what}")));
-    }
-    let all = "SF_CLIENT_ID, SF_CLIENT_SECRET, SF_USERNAME, SF_PASSWORD, SF_REDIRECT_URI are not set: write the app's \
-               consumer key; the app's consumer secret, unless the app needs none; the username, e.g. ada@example.com; the user's password; one of the app's callback URLs";
-    let flow = ("SF_FLOW", "code_credentials".to_owned());
-    assert_eq!(sf_login(&[flow], &[]), failed(2, all), "no other flow is spoken of where one is named");
     let run = sf_login(&with(&code_env(&org), "SF_REDIRECT_URI", "https://app.example/callback\n"), &[]);
     let problem = "SF_REDIRECT_URI holds a line end or a NUL: write the value alone, on one line";
     assert_eq!(run, failed(2, problem));

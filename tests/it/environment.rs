@@ -4,7 +4,8 @@ use fake_org::{Answer, CLIENT_ID, Org, PASSWORD, USERNAME};
 use sf_login::ENV_VARS;
 
 use crate::support::{
-    LIMITS, OLD, TOKEN_PATH, expired, failed, kept_env, only_request, paths, sf_login, with,
+    LIMITS, OLD, TOKEN_PATH, code_env, expired, failed, kept_env, only_request, paths, sf_login, with,
+    without,
 };
 
 const NOTHING_SET: &str = "SF_CLIENT_ID, SF_CLIENT_SECRET, SF_USERNAME, SF_PASSWORD are not set: write the app's consumer key; the app's \
@@ -41,14 +42,21 @@ fn missing_variable_is_named_with_what_to_write() {
         ("SF_CLIENT_ID", "the app's consumer key"),
         ("SF_USERNAME", "the username, e.g. ada@example.com"),
         ("SF_PASSWORD", "the user's password"),
+        ("SF_REDIRECT_URI", "one of the app's callback URLs"),
     ];
-    for (name, what) in cases {
-        let expected = failed(2, &format!("{name} is not set: write {what}"));
-        let env: Vec<_> = org.env().into_iter().filter(|(n, _)| *n != name).collect();
-        assert_eq!(sf_login(&env, &[]), expected, "without {name}");
-        // Empty means unset.
-        assert_eq!(sf_login(&with(&org.env(), name, ""), &[]), expected, "{name} empty");
+    for (all, cases) in [(org.env(), &cases[..3]), (code_env(&org), &cases)] {
+        for (name, what) in cases {
+            let expected = failed(2, &format!("{name} is not set: write {what}"));
+            assert_eq!(sf_login(&without(&all, name), &[]), expected, "without {name}");
+            // Empty means unset.
+            assert_eq!(sf_login(&with(&all, name, ""), &[]), expected, "{name} empty");
+        }
     }
+    let all = "SF_CLIENT_ID, SF_CLIENT_SECRET, SF_USERNAME, SF_PASSWORD, SF_REDIRECT_URI are not set: write the app's \
+               consumer key; the app's consumer secret, unless the app needs none; the username, e.g. ada@example.com; \
+               the user's password; one of the app's callback URLs";
+    let flow = ("SF_FLOW", "code_credentials".to_owned());
+    assert_eq!(sf_login(&[flow], &[]), failed(2, all), "no other flow is spoken of where one is named");
     assert_eq!(sf_login(&[], &[]), failed(2, NOTHING_SET));
     assert_eq!(org.connections(), 0);
 }

@@ -62,54 +62,30 @@ fn no_other_refusal_leads_to_a_login() {
     let org = Org::start();
     let session = session(&org);
     drop(org.take_requests());
-    let policy = "This session is not valid for use with the REST API";
-    for (answer, message) in [
-        (
-            Answer::api_error(401, "INVALID_SESSION_ID", policy),
-            "request refused: This session is not valid for use with the REST API (INVALID_SESSION_ID) (HTTP 401)",
-        ),
-        (
-            Answer::api_error(401, "INVALID_SESSION_ID", &policy.to_uppercase()),
-            "request refused: THIS SESSION IS NOT VALID FOR USE WITH THE REST API (INVALID_SESSION_ID) (HTTP 401)",
-        ),
-        (
-            Answer::api_error(401, "INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "the password has expired"),
-            "request refused: the password has expired (INVALID_OPERATION_WITH_EXPIRED_PASSWORD) (HTTP 401)",
-        ),
-        (
-            Answer::api_error(401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE"),
-            "request refused: INVALID_HEADER_TYPE (INVALID_AUTH_HEADER) (HTTP 401)",
-        ),
-        (
-            Answer::api_error(403, "INVALID_SESSION_ID", "Session expired or invalid"),
-            "request refused: Session expired or invalid (INVALID_SESSION_ID) (HTTP 403)",
-        ),
-        (
-            Answer::api_error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
-            "request refused: TotalRequests Limit exceeded. (REQUEST_LIMIT_EXCEEDED) (HTTP 403)",
-        ),
-        (
-            Answer::api_error(403, "API_DISABLED_FOR_ORG", "The REST API is not enabled"),
-            "request refused: The REST API is not enabled (API_DISABLED_FOR_ORG) (HTTP 403)",
-        ),
-        (
-            Answer::api_error(500, "INVALID_SESSION_ID", "Session expired or invalid"),
-            "request refused: Session expired or invalid (INVALID_SESSION_ID) (HTTP 500)",
-        ),
-        (
-            Answer::html(401, "Unauthorized"),
-            "unexpected reply: an HTML page titled \"Unauthorized\" (HTTP 401)",
-        ),
-        (
-            Answer::text(401, "INVALID_SESSION_ID"),
-            "unexpected reply: text that is not JSON: INVALID_SESSION_ID (HTTP 401)",
-        ),
-        (
-            Answer::text(403, "Bad_OAuth_Token"),
-            "unexpected reply: text that is not JSON: Bad_OAuth_Token (HTTP 403)",
-        ),
-        (Answer::new(401), "unexpected reply: empty (HTTP 401)"),
-    ] {
+    let (expired, policy) =
+        ("Session expired or invalid", "This session is not valid for use with the REST API");
+    let refused = [
+        (401, "INVALID_SESSION_ID", policy),
+        (401, "INVALID_SESSION_ID", &policy.to_uppercase()),
+        (401, "INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "the password has expired"),
+        (401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE"),
+        (403, "INVALID_SESSION_ID", expired),
+        (403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
+        (403, "API_DISABLED_FOR_ORG", "The REST API is not enabled"),
+        (500, "INVALID_SESSION_ID", expired),
+    ];
+    let refused = refused.map(|(status, code, message)| {
+        let says = format!("request refused: {message} ({code}) (HTTP {status})");
+        (Answer::api_error(status, code, message), says)
+    });
+    let unexpected = [
+        (Answer::html(401, "Unauthorized"), "an HTML page titled \"Unauthorized\" (HTTP 401)"),
+        (Answer::text(401, "INVALID_SESSION_ID"), "text that is not JSON: INVALID_SESSION_ID (HTTP 401)"),
+        (Answer::text(403, "Bad_OAuth_Token"), "text that is not JSON: Bad_OAuth_Token (HTTP 403)"),
+        (Answer::new(401), "empty (HTTP 401)"),
+    ];
+    let unexpected = unexpected.map(|(answer, says)| (answer, format!("unexpected reply: {says}")));
+    for (answer, message) in refused.into_iter().chain(unexpected) {
         org.answer(answer);
         let error = session.get::<Value>("limits").unwrap_err();
         assert_eq!(headline(&error), message);
