@@ -105,7 +105,14 @@ const ODD_LOGINS: &[Oddity] = &[
     (usual, || Answer::redirect(301, "https://acme.my.salesforce.mil/services/oauth2/token")),
     (usual, || Answer::redirect(302, "/secur/login.jsp")),
     (code_credentials, || Answer::html(200, "Login | Customers")),
-    (code_credentials, || Answer::redirect(302, "https://App.Example/callback2?code=aPrx")),
+    (
+        || {
+            app()
+                .code_credentials(SITE_USERNAME, SITE_PASSWORD, "https://App.Example/callback")
+                .login_url(SITE)
+        },
+        || Answer::redirect(302, "https://app.example/callback2?code=aPrx"),
+    ),
     (code_credentials, || Answer::redirect(302, "https://login.acme.example/customers")),
     (code_credentials, || Answer::redirect(302, format!("{REDIRECT_URI}?state=1"))),
     (code_credentials, || {

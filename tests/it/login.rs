@@ -262,3 +262,10 @@ fn login_that_cannot_be_made_says_what_it_tries_as_well() {
         assert_eq!(format!("{login:?}"), format!("Login {{ tries: {tries}, .. }}"));
     }
 }
+
+#[test]
+fn unknown_host_is_named_and_may_be_found_later() {
+    let error = login(&Org::start()).login_url("https://acme.invalid").token().unwrap_err();
+    assert_eq!(headline(&error), "no reply from acme.invalid: the host name was not found");
+    assert!(error.is_transient());
+}
