@@ -12,8 +12,9 @@ use sf_login::{ErrorKind, Session};
 
 use crate::retries::broken_off::dying_agent;
 use crate::support::{
-    AUTHORIZE_PATH, EXCHANGES, MINIMAL, MakeLogin, NEW, OLD, TOKEN_PATH, agent, code_credentials, expired,
-    forms, headline, host, kept, login, login_with, refusal, session, shown, token,
+    AUTHORIZE_PATH, EXCHANGES, MINIMAL, MakeLogin, NEW, OLD, SITE_TOKEN_PATH, TOKEN_PATH, agent,
+    code_credentials, expired, forms, headline, host, kept, login, login_with, refusal, session, shown,
+    token,
 };
 
 #[test]
@@ -57,7 +58,7 @@ fn secrets_that_a_refusal_repeats_are_withheld_in_every_exchange() {
 }
 
 #[test]
-fn code_in_the_very_reply_that_brings_it_is_withheld() {
+fn code_is_withheld_in_the_reply_that_brings_it_and_in_that_to_its_exchange() {
     let org = Org::start();
     let reply = json!({
         "code": "aPrx.secret", "error": "access_denied", "error_description": "aPrx.secret is not for you",
@@ -77,6 +78,12 @@ fn code_in_the_very_reply_that_brings_it_is_withheld() {
         assert!(!shown(&error).contains("aPrx"), "{error}");
     }
     assert_eq!(org.logins(), 0);
+
+    // Nor is it said by the exchange, even where a code is as plain as a word.
+    org.answer(Answer::redirect(302, format!("{REDIRECT_URI}?code=Quagga")));
+    org.answer_to(SITE_TOKEN_PATH, Answer::oauth_error("invalid_grant", "no quagga here"));
+    let told = "login refused: (withheld: it could hold a secret) (invalid_grant, HTTP 400)";
+    assert_eq!(headline(&code_credentials(&org).token().unwrap_err()), told);
 }
 
 #[test]
