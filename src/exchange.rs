@@ -81,7 +81,7 @@ impl Exchange<'_> {
     /// The POST to the token endpoint, with which every flow ends.
     fn token(&self, kind: RequestKind, grant_type: &str, fields: &[(&str, &str)]) -> Result<Token, Error> {
         let body = form(&[&[("grant_type", grant_type)], fields].concat());
-        let reply = self.send(Request::form(&self.site, self.path(TOKEN_PATH), &body, kind))?;
+        let reply = self.send(&Request::form(&self.site, self.path(TOKEN_PATH), &body, kind))?;
         match reply.json() {
             Some(Value::Object(fields)) if reply.is_success() => {
                 Token::read(fields).map_err(|(name, bad)| {
@@ -107,7 +107,7 @@ impl Exchange<'_> {
         let named_user = HeaderValue::from_static("Named-User");
         request.headers.push((HeaderName::from_static("auth-request-type"), named_user));
         request.headers.push((header::AUTHORIZATION, secret_header(&format!("Basic {basic}"))));
-        let reply = self.send(request)?;
+        let reply = self.send(&request)?;
 
         let query = reply.location.as_deref().and_then(|location| {
             let rest = location.strip_prefix(redirect_uri)?;
@@ -140,9 +140,8 @@ impl Exchange<'_> {
     }
 
     /// Sends a request of the login, and tells a refusal from all other replies.
-    fn send(&self, request: Request<'_>) -> Result<Reply, Error> {
-        let request = Request { fault: oauth_fault, ..request };
-        let outcome = self.client.send(&request, self.deadline);
+    fn send(&self, request: &Request<'_>) -> Result<Reply, Error> {
+        let outcome = self.client.send(request, self.deadline, oauth_fault);
         let reply = outcome.map_err(|error| self.context().no_reply(&error))?;
         let Some(refusal) = Refusal::read(&reply).or_else(|| self.redirected_refusal(&reply)) else {
             return Ok(reply);

@@ -139,8 +139,8 @@ impl Session {
         let body = form(&[("token", token.access_token())]);
         // Revoking twice is revoking once.
         let request = Request::form(&self.shared.instance, REVOKE_PATH.to_owned(), &body, RequestKind::Read);
-        let request = Request { fault: |reply| reply.fault().or_else(|| oauth_fault(reply)), ..request };
-        let outcome = client.send(&request, Deadline::after(self.timeout));
+        let fault_of = |reply: &Reply| reply.fault().or_else(|| oauth_fault(reply));
+        let outcome = client.send(&request, Deadline::after(self.timeout), fault_of);
         let reply = outcome.map_err(|error| self.shared.context(&request).no_reply(&error))?;
         let refusals = api_errors(&reply);
         let invalid = |e: &ApiError| e.error_code.eq_ignore_ascii_case("invalid_token");
@@ -173,7 +173,6 @@ impl Session {
             headers,
             body,
             reading: Reading::Whole { limit: API_REPLY },
-            fault: Reply::fault,
         }
     }
 
@@ -189,7 +188,7 @@ impl Session {
             let bearer = secret_header(&format!("Bearer {}", token.access_token()));
             request.headers.truncate(without_token);
             request.headers.push((header::AUTHORIZATION, bearer));
-            let outcome = client.send(request, deadline);
+            let outcome = client.send(request, deadline, Reply::fault);
             let reply = outcome.map_err(|error| self.shared.context(request).no_reply(&error))?;
             if matches!(reply.status, 200..=299 | 400 | 402..=499) {
                 self.shared.accepted(&token);

@@ -33,8 +33,6 @@ pub(crate) struct Request<'a> {
     /// How many bytes a good reply may have, and whether its body is left to the caller to read, who then has
     /// the whole timeout for each phase: sending, waiting for the headers, reading.
     pub(crate) reading: Reading,
-    /// What is wrong with a reply, as far as repeating goes.
-    pub(crate) fault: fn(&Reply) -> Option<Fault>,
 }
 
 impl<'a> Request<'a> {
@@ -47,7 +45,6 @@ impl<'a> Request<'a> {
             body: Some(body.as_bytes()),
             kind,
             reading: Reading::Whole { limit: SMALL_REPLY },
-            fault: Reply::fault,
         }
     }
 }
@@ -61,13 +58,19 @@ pub(crate) fn secret_header(value: &str) -> HeaderValue {
 }
 
 impl Client {
-    /// Sends `request`, as often as the table of repeats allows, and gives the last reply.
-    pub(crate) fn send(&self, request: &Request<'_>, deadline: Deadline) -> Result<Reply, NoReply> {
+    /// Sends `request`, as often as the table of repeats allows, and gives the last reply. What is wrong with
+    /// a reply is for `fault_of` to say.
+    pub(crate) fn send(
+        &self,
+        request: &Request<'_>,
+        deadline: Deadline,
+        fault_of: fn(&Reply) -> Option<Fault>,
+    ) -> Result<Reply, NoReply> {
         let mut pauses = PAUSES.into_iter();
         loop {
             let outcome = self.send_once(request, deadline);
             let (fault, retry_after) = match &outcome {
-                Ok(reply) => ((request.fault)(reply), reply.retry_after),
+                Ok(reply) => (fault_of(reply), reply.retry_after),
                 Err(error) => (error.fault, None),
             };
             let repeat = fault.is_some_and(|fault| request.kind.may_repeat_after(fault));
