@@ -70,7 +70,7 @@ impl Refusal {
     pub(crate) fn fault(&self, reply: &Reply) -> Option<Fault> {
         let asks = self.error.eq_ignore_ascii_case("unknown_error")
             && self.description.to_lowercase().contains("retry your request");
-        reply.fault().or(asks.then_some(Fault::AskedToRetry)).filter(|_| self.may_pass())
+        reply.fault().or(asks.then_some(Fault::Unavailable)).filter(|_| self.may_pass())
     }
 }
 

@@ -113,7 +113,7 @@ impl Shared {
         if state.logging_in {
             drop(state);
             let words = "another thread's new login took longer than this request may".to_owned();
-            let (cause, fault) = (Cause::ReplyTimeout, Some(Fault::NotSent));
+            let (cause, fault) = (Cause::ReplyTimeout, Some(Fault::NotDone));
             let late = NoReply { cause, words, proxy: false, status: None, fault };
             return Err(self.context(request).no_reply(&late));
         }

@@ -55,16 +55,12 @@ pub(crate) enum RequestKind {
 /// What went wrong, as far as repeating goes.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
-    /// Certainly nothing was sent.
-    NotSent,
+    /// Certainly nothing was done: nothing was sent, or the answer is 429.
+    NotDone,
     /// Something may have been sent, and no whole reply came.
-    ConnectionLost,
-    /// 502, 503 or 504.
+    Lost,
+    /// 502, 503 or 504, or words to a login that ask for it again.
     Unavailable,
-    /// 429.
-    TryLater,
-    /// A reply that asks to be tried again, in words that its sender understands.
-    AskedToRetry,
 }
 
 impl RequestKind {
@@ -76,17 +72,13 @@ impl RequestKind {
         }
     }
 
-    // A table reads better with every row.
     #[rustfmt::skip]
-    #[allow(clippy::match_same_arms)]
     fn may_repeat_after(self, fault: Fault) -> bool {
         let [login, read, write] = match fault {
-            //                         login  read  write
-            Fault::NotSent =>         [true,  true, true],
-            Fault::ConnectionLost =>  [false, true, false],
-            Fault::Unavailable =>     [true,  true, false],
-            Fault::TryLater =>        [true,  true, true],
-            Fault::AskedToRetry =>    [true,  true, false],
+            //                      login  read  write
+            Fault::NotDone =>      [true,  true, true],
+            Fault::Lost =>         [false, true, false],
+            Fault::Unavailable =>  [true,  true, false],
         };
         match self {
             RequestKind::Login => login,

@@ -136,8 +136,8 @@ impl NoReply {
             // A wrong password can lock out at a proxy as well.
             Cause::Certificate | Cause::TooLarge | Cause::Proxy(401 | 407) => None,
             Cause::Tls if unsent => None,
-            _ if unsent || is_connecting && is_proven && sent.is_none() => Some(Fault::NotSent),
-            _ => Some(Fault::ConnectionLost),
+            _ if unsent || is_connecting && is_proven && sent.is_none() => Some(Fault::NotDone),
+            _ => Some(Fault::Lost),
         };
         let after_connecting = matches!(
             cause,

@@ -70,7 +70,7 @@ impl Reply {
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self.status {
             502..=504 => Some(Fault::Unavailable),
-            429 => Some(Fault::TryLater),
+            429 => Some(Fault::NotDone),
             _ => None,
         }
     }
