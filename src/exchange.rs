@@ -14,13 +14,13 @@ use crate::hints::case::{Odd, Symptom, Tried};
 #[cfg(feature = "jwt")]
 use crate::jwt::{Claims, GRANT_TYPE};
 use crate::redact::Secrets;
-use crate::refusal::{Refusal, fields_of, oauth_fault};
+use crate::refusal::{Refusal, oauth_fault};
 use crate::settings::{Flow, Settings};
 use crate::token::Token;
 use crate::wire::client::Client;
 use crate::wire::reply::Reply;
 use crate::wire::send::{Request, secret_header};
-use crate::wire::url::{Url, form};
+use crate::wire::url::{Url, form, read_form};
 use crate::wire::{Deadline, RequestKind};
 
 /// Logs in by the settings' flow. `secrets` are others that no message may show.
@@ -114,7 +114,7 @@ impl Exchange<'_> {
             rest.strip_prefix(if redirect_uri.contains('?') { '&' } else { '?' })
         });
         let fields = match (query, reply.json()) {
-            (Some(query), _) => fields_of(query),
+            (Some(query), _) => read_form(query),
             (None, Some(Value::Object(fields))) if reply.status < 500 => fields,
             _ => return Err(self.context().instead_of_json(&reply)),
         };
@@ -166,7 +166,7 @@ impl Exchange<'_> {
         if !is_callback && self.context().leads_elsewhere(location).is_some() {
             return None;
         }
-        Refusal::of(&fields_of(location.split_once('?')?.1))
+        Refusal::of(&read_form(location.split_once('?')?.1))
     }
 
     fn path(&self, path: &str) -> String {

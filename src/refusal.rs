@@ -22,7 +22,7 @@ impl Refusal {
         let fields = match reply.json() {
             Some(Value::Object(fields)) => fields,
             Some(_) => return None,
-            None => fields_of(reply.text().ok().map(str::trim).filter(|text| text.starts_with("error"))?),
+            None => read_form(reply.text().ok().map(str::trim).filter(|text| text.starts_with("error"))?),
         };
         if reply.is_success() && fields.contains_key("access_token") {
             return None;
@@ -77,14 +77,6 @@ impl Refusal {
 /// What is wrong with a reply of an OAuth endpoint, as far as repeating goes.
 pub(crate) fn oauth_fault(reply: &Reply) -> Option<Fault> {
     Refusal::read(reply).map_or_else(|| reply.fault(), |refusal| refusal.fault(reply))
-}
-
-/// The pairs of form text or of a query, as JSON has them.
-pub(crate) fn fields_of(form: &str) -> Map<String, Value> {
-    let form = form.split('#').next().unwrap_or_default();
-    let mut fields = Map::new();
-    read_form(form).for_each(|(name, value)| drop(fields.insert(name, Value::String(value))));
-    fields
 }
 
 /// The reasons for which the API refused a request, as it said them.

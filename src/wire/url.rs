@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde_json::{Map, Value};
 
 /// What RFC 3986 never needs encoded, and nothing else.
 pub(crate) const UNRESERVED: &AsciiSet =
@@ -125,14 +126,15 @@ pub(crate) fn form(fields: &[(&str, &str)]) -> String {
     fields.iter().map(pair).collect::<Vec<_>>().join("&")
 }
 
-/// The pairs of a form, or of a URL's query.
-pub(crate) fn read_form(form: &str) -> impl Iterator<Item = (String, String)> {
+/// The pairs of a form, or of a URL's query, as JSON has them.
+pub(crate) fn read_form(form: &str) -> Map<String, Value> {
     let decode = |text: &str| {
         let text = text.replace('+', " ");
         percent_decode_str(&text).decode_utf8_lossy().into_owned()
     };
+    let form = form.split('#').next().unwrap_or_default();
     let pairs = form.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(move |(name, value)| (decode(name), decode(value)))
+    pairs.map(|(name, value)| (decode(name), decode(value).into())).collect()
 }
 
 /// Writes `value` as one segment of a path, e.g. an external id.
