@@ -42,8 +42,6 @@ pub(crate) enum Cause {
 
 impl NoReply {
     /// What an error of ureq's means. `sent` tells whether anything of the request was sent, as far as known.
-    //
-    // By its words where ureq gives no type: see the arms that look into `text`.
     pub(super) fn of(
         error: &ureq::Error,
         deadline: Deadline,
@@ -51,94 +49,8 @@ impl NoReply {
         proxy: Option<&ureq::Proxy>,
         status: Option<u16>,
     ) -> NoReply {
-        use io::ErrorKind as Io;
-        use ureq::Timeout::{Connect, Resolve};
-
-        let text = error.to_string();
-        let text = text.trim_start_matches("io: ");
-        let says = |words: &str| text.to_ascii_lowercase().contains(words);
-        let io = match error {
-            ureq::Error::Io(io) => Some(io),
-            _ => None,
-        };
-        let is_name_unknown = matches!(error, ureq::Error::HostNotFound)
-            || io.is_some_and(|io| says("lookup address") || is_windows_unknown_host(io));
-        let is_tls = matches!(error, ureq::Error::Tls(_) | ureq::Error::TlsRequired)
-            || io.is_some_and(|io| io.kind() == Io::InvalidData)
-            || text.starts_with("rustls: ")
-            || text.starts_with("native-tls: ");
-        let within = |timeout: Duration| format!("within {} s", timeout.as_secs_f64());
-        let connecting = within(CONNECT_TIMEOUT.min(deadline.timeout));
         let unsent = sent == Some(false);
-        let (cause, words) = match error {
-            ureq::Error::Timeout(Resolve) => {
-                (Cause::NameTimeout, format!("the name was not resolved {connecting}"))
-            }
-            ureq::Error::Timeout(Connect) => {
-                (Cause::ConnectTimeout, format!("could not connect {connecting}"))
-            }
-            ureq::Error::Timeout(_) if unsent => {
-                (Cause::ConnectTimeout, format!("could not connect {}", within(deadline.timeout)))
-            }
-            ureq::Error::Timeout(_) => {
-                (Cause::ReplyTimeout, format!("no complete reply {}", within(deadline.timeout)))
-            }
-            ureq::Error::BodyExceedsLimit(limit) => {
-                (Cause::TooLarge, format!("larger than {} MiB", limit >> 20))
-            }
-            _ if status.is_some() => (Cause::Truncated, "truncated or corrupted".to_owned()),
-            ureq::Error::ConnectProxyFailed(_) => {
-                let answer = text.rsplit_once(" responded ").and_then(|(_, status)| status.split('/').next());
-                match answer.and_then(|status| status.parse().ok()) {
-                    Some(status) => (Cause::Proxy(status), format!("it answered {status} to CONNECT")),
-                    None => (Cause::Proxy(0), text.to_owned()),
-                }
-            }
-            _ if is_name_unknown => (Cause::NameNotFound, "the host name was not found".to_owned()),
-            ureq::Error::Protocol(_) => (Cause::NotHttp, format!("not an HTTP reply ({text})")),
-            // An alert is the server's word about this side.
-            _ if says("certificate") && !says("alert") => {
-                // rustls goes on with times in seconds since 1970, and with all algorithms that it knows.
-                let text = text.split(": verification time").next().unwrap_or_default();
-                let text = text.split(" {").next().unwrap_or_default();
-                (Cause::Certificate, format!("TLS: {text}"))
-            }
-            _ if is_tls => (Cause::Tls, format!("TLS: {text}")),
-            _ => match io.map(io::Error::kind) {
-                Some(Io::ConnectionRefused) => {
-                    (Cause::ConnectionRefused, "the connection was refused".to_owned())
-                }
-                Some(
-                    Io::HostUnreachable | Io::NetworkUnreachable | Io::NetworkDown | Io::AddrNotAvailable,
-                ) => (Cause::Unreachable, text.to_owned()),
-                Some(Io::UnexpectedEof | Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe) => {
-                    let when = if unsent { " before the request was sent" } else { "" };
-                    (Cause::ConnectionLost, format!("the connection was lost{when}"))
-                }
-                _ => (Cause::Other, text.to_owned()),
-            },
-        };
-        // Words prove nothing; but the operating system refuses only to connect, and its own errors are never
-        // of the kind `Other`.
-        let is_proven = io.is_none_or(|io| match io.kind() {
-            Io::ConnectionRefused => io.raw_os_error().is_some(),
-            kind => kind != Io::Other,
-        });
-        let is_connecting = matches!(
-            cause,
-            Cause::NameNotFound
-                | Cause::NameTimeout
-                | Cause::ConnectTimeout
-                | Cause::ConnectionRefused
-                | Cause::Proxy(_)
-        );
-        let fault = match cause {
-            // A wrong password can lock out at a proxy as well.
-            Cause::Certificate | Cause::TooLarge | Cause::Proxy(401 | 407) => None,
-            Cause::Tls if unsent => None,
-            _ if unsent || is_connecting && is_proven && sent.is_none() => Some(Fault::NotDone),
-            _ => Some(Fault::Lost),
-        };
+        let (cause, words) = cause_of(error, deadline, unsent, status);
         let after_connecting = matches!(
             cause,
             Cause::ReplyTimeout | Cause::ConnectionLost | Cause::NotHttp | Cause::Truncated | Cause::TooLarge
@@ -149,7 +61,105 @@ impl NoReply {
             }
             _ => words,
         };
-        NoReply { cause, words, proxy: proxy.is_some(), status, fault }
+        NoReply { cause, words, proxy: proxy.is_some(), status, fault: fault_of(error, cause, sent) }
+    }
+}
+
+/// Which cause an error of ureq's has, and how to say it.
+//
+// By its words where ureq gives no type: see the arms that look into `text`.
+fn cause_of(error: &ureq::Error, deadline: Deadline, unsent: bool, status: Option<u16>) -> (Cause, String) {
+    use io::ErrorKind as Io;
+    use ureq::Timeout::{Connect, Resolve};
+
+    let text = error.to_string();
+    let text = text.trim_start_matches("io: ");
+    let says = |words: &str| text.to_ascii_lowercase().contains(words);
+    let io = io_error(error);
+    let is_name_unknown = matches!(error, ureq::Error::HostNotFound)
+        || io.is_some_and(|io| says("lookup address") || is_windows_unknown_host(io));
+    let is_tls = matches!(error, ureq::Error::Tls(_) | ureq::Error::TlsRequired)
+        || io.is_some_and(|io| io.kind() == Io::InvalidData)
+        || text.starts_with("rustls: ")
+        || text.starts_with("native-tls: ");
+    let within = |timeout: Duration| format!("within {} s", timeout.as_secs_f64());
+    let connecting = within(CONNECT_TIMEOUT.min(deadline.timeout));
+    match error {
+        ureq::Error::Timeout(Resolve) => {
+            (Cause::NameTimeout, format!("the name was not resolved {connecting}"))
+        }
+        ureq::Error::Timeout(Connect) => (Cause::ConnectTimeout, format!("could not connect {connecting}")),
+        ureq::Error::Timeout(_) if unsent => {
+            (Cause::ConnectTimeout, format!("could not connect {}", within(deadline.timeout)))
+        }
+        ureq::Error::Timeout(_) => {
+            (Cause::ReplyTimeout, format!("no complete reply {}", within(deadline.timeout)))
+        }
+        ureq::Error::BodyExceedsLimit(limit) => (Cause::TooLarge, format!("larger than {} MiB", limit >> 20)),
+        _ if status.is_some() => (Cause::Truncated, "truncated or corrupted".to_owned()),
+        ureq::Error::ConnectProxyFailed(_) => {
+            let answer = text.rsplit_once(" responded ").and_then(|(_, status)| status.split('/').next());
+            match answer.and_then(|status| status.parse().ok()) {
+                Some(status) => (Cause::Proxy(status), format!("it answered {status} to CONNECT")),
+                None => (Cause::Proxy(0), text.to_owned()),
+            }
+        }
+        _ if is_name_unknown => (Cause::NameNotFound, "the host name was not found".to_owned()),
+        ureq::Error::Protocol(_) => (Cause::NotHttp, format!("not an HTTP reply ({text})")),
+        // An alert is the server's word about this side.
+        _ if says("certificate") && !says("alert") => {
+            // rustls goes on with times in seconds since 1970, and with all algorithms that it knows.
+            let text = text.split(": verification time").next().unwrap_or_default();
+            let text = text.split(" {").next().unwrap_or_default();
+            (Cause::Certificate, format!("TLS: {text}"))
+        }
+        _ if is_tls => (Cause::Tls, format!("TLS: {text}")),
+        _ => match io.map(io::Error::kind) {
+            Some(Io::ConnectionRefused) => {
+                (Cause::ConnectionRefused, "the connection was refused".to_owned())
+            }
+            Some(Io::HostUnreachable | Io::NetworkUnreachable | Io::NetworkDown | Io::AddrNotAvailable) => {
+                (Cause::Unreachable, text.to_owned())
+            }
+            Some(Io::UnexpectedEof | Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe) => {
+                let when = if unsent { " before the request was sent" } else { "" };
+                (Cause::ConnectionLost, format!("the connection was lost{when}"))
+            }
+            _ => (Cause::Other, text.to_owned()),
+        },
+    }
+}
+
+/// Whether the request may have been sent, and whether asking again could change anything.
+fn fault_of(error: &ureq::Error, cause: Cause, sent: Option<bool>) -> Option<Fault> {
+    let unsent = sent == Some(false);
+    // Words prove nothing; but the operating system refuses only to connect, and its own errors are never of
+    // the kind `Other`.
+    let is_proven = io_error(error).is_none_or(|io| match io.kind() {
+        io::ErrorKind::ConnectionRefused => io.raw_os_error().is_some(),
+        kind => kind != io::ErrorKind::Other,
+    });
+    let is_connecting = matches!(
+        cause,
+        Cause::NameNotFound
+            | Cause::NameTimeout
+            | Cause::ConnectTimeout
+            | Cause::ConnectionRefused
+            | Cause::Proxy(_)
+    );
+    match cause {
+        // A wrong password can lock out at a proxy as well.
+        Cause::Certificate | Cause::TooLarge | Cause::Proxy(401 | 407) => None,
+        Cause::Tls if unsent => None,
+        _ if unsent || is_connecting && is_proven && sent.is_none() => Some(Fault::NotDone),
+        _ => Some(Fault::Lost),
+    }
+}
+
+fn io_error(error: &ureq::Error) -> Option<&io::Error> {
+    match error {
+        ureq::Error::Io(io) => Some(io),
+        _ => None,
     }
 }
 
