@@ -7,8 +7,6 @@ use std::{fmt, iter, vec};
 use percent_encoding::utf8_percent_encode;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
-use serde_json::value::RawValue;
 use ureq::http::Method;
 
 use crate::error::Error;
@@ -66,10 +64,9 @@ impl Session {
 /// page in memory.
 ///
 /// It ends after its first error, so a result without an error is whole: a page that repeats, a query that
-/// never ends or goes on without saying where is an error. So is, when the records are JSON as it came
-/// ([`serde_json::Value`], `Box<RawValue>`, or a type made of these, such as `Map<String, Value>`), a
-/// subquery with more rows than Salesforce put into the page: query the child object itself instead. A type
-/// of the caller's own must have a place for the subquery's `done` to know.
+/// never ends or goes on without saying where is an error. So is a subquery with more rows than Salesforce put
+/// into the page, whatever the type of the records: query the child object itself instead, or read the page
+/// with `get("query?q=...")`, where nothing of this is checked, and go on by hand.
 pub struct Records<'s, T> {
     session: &'s Session,
     /// Where the next page is, or why there is no asking for it; `None` when there is no more.
@@ -105,7 +102,7 @@ impl<T: DeserializeOwned> Records<'_, T> {
         };
         let (text, page) =
             read().map_err(|misfit| session.shared.context(&request).misfit(&reply, misfit))?;
-        if keeps_json::<T>() && has_unfinished_subquery(text) {
+        if has_unfinished_subquery(text) {
             return Err(broken(Odd::Subquery, "a subquery has more rows than the page holds"));
         }
         self.seen.insert(path);
@@ -205,14 +202,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
         // Not as a map: serde_json tells the place of an error in a struct only.
         deserializer.deserialize_struct("Page", &[], Fields(PhantomData))
     }
-}
-
-/// Whether `T` keeps JSON as it came, so that a subquery's first rows would be taken for all of them.
-//
-// By name, because comparing `TypeId`s would demand `'static` of every caller's type.
-fn keeps_json<T>() -> bool {
-    let name = std::any::type_name::<T>();
-    name.contains(std::any::type_name::<Value>()) || name.contains(std::any::type_name::<RawValue>())
 }
 
 /// Whether an object within the page holds `records` and is not `done`.
