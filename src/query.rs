@@ -108,6 +108,9 @@ impl<T: DeserializeOwned> Records<'_, T> {
         self.seen.insert(path);
         self.total = self.total.or(page.total_size.and_then(|n| u64::try_from(n).ok()));
         self.given += page.records.len() as u64;
+        if page.done && page.next_records_url.is_some() {
+            return Err(broken(Odd::Pages, "the query is done, but has a nextRecordsUrl"));
+        }
         if !page.done {
             let next = self.path_after(&page).map_err(|problem| broken(Odd::Pages, problem))?;
             self.next = Some(Ok(next));
@@ -183,8 +186,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
                 while let Some(name) = map.next_key::<String>()? {
                     match &*name {
                         "totalSize" => total_size = map.next_value()?,
+                        // One of them would be passed over in silence.
+                        "done" if done.is_some() => return Err(A::Error::duplicate_field("done")),
+                        "records" if records.is_some() => return Err(A::Error::duplicate_field("records")),
+                        "nextRecordsUrl" if next_records_url.is_some() => {
+                            return Err(A::Error::duplicate_field("nextRecordsUrl"));
+                        }
                         "done" => done = Some(map.next_value()?),
-                        "nextRecordsUrl" => next_records_url = map.next_value()?,
+                        "nextRecordsUrl" => next_records_url = Some(map.next_value()?),
                         "records" => records = Some(map.next_value()?),
                         _ => drop(map.next_value::<IgnoredAny>()?),
                     }
@@ -193,7 +202,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
                 Ok(Page {
                     total_size,
                     done: done.ok_or_else(|| missing("done"))?,
-                    next_records_url,
+                    next_records_url: next_records_url.flatten(),
                     records: records.ok_or_else(|| missing("records"))?,
                 })
             }
@@ -204,32 +213,50 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
     }
 }
 
-/// Whether an object within the page holds `records` and is not `done`.
+/// Whether an object within the page holds `records` that go on elsewhere, or tells twice what tells it.
 //
 // By its tokens, which all JSON has that serde_json lets pass: not all of it makes a `Value`.
 fn has_unfinished_subquery(page: &str) -> bool {
-    // A page has one `done` of its own; only with a second one is it worth another look.
-    if !page.split_once("\"done\"").is_some_and(|(_, rest)| rest.contains("\"done\"")) {
+    // A page has `records` of its own; only with others is it worth another look.
+    if !page.split_once("\"records\"").is_some_and(|(_, rest)| rest.contains("\"records\"")) {
         return false;
     }
-    // For each object and array around: whether it has records, and is not done.
-    let mut around = Vec::new();
+    const RECORDS: u8 = 1;
+    const DONE: u8 = 2;
+    const NEXT: u8 = 4;
+    const GOES_ON: u8 = 8;
+    let named = |name| match name {
+        "\"records\"" => RECORDS,
+        "\"done\"" => DONE,
+        "\"nextRecordsUrl\"" => NEXT,
+        _ => 0,
+    };
+    // For each object and array around, what it holds: a byte each, since some are as deep as they are long.
+    let mut around: Vec<u8> = Vec::new();
     let (mut before, mut last) = ("", "");
     for (token, _) in json_tokens(page) {
+        if let Some(holds) = around.last_mut() {
+            let goes_on = match (last, named(before)) {
+                (":", DONE) => token == "false",
+                (":", NEXT) => token != "null",
+                _ => token == ":" && *holds & named(last) != 0,
+            };
+            if token == ":" {
+                *holds |= named(last);
+            }
+            if goes_on {
+                *holds |= GOES_ON;
+            }
+        }
         match token {
-            "{" | "[" => around.push((false, false)),
+            "{" | "[" => around.push(0),
             "}" | "]" => {
-                let ended = around.pop();
-                if ended == Some((true, true)) && !around.is_empty() {
+                let ended = around.pop().unwrap_or_default();
+                if ended & (RECORDS | GOES_ON) == RECORDS | GOES_ON && !around.is_empty() {
                     return true;
                 }
             }
-            _ => {
-                if let Some((has_records, not_done)) = around.last_mut() {
-                    *has_records |= token == ":" && last == "\"records\"";
-                    *not_done |= token == "false" && last == ":" && before == "\"done\"";
-                }
-            }
+            _ => {}
         }
         (before, last) = (last, token);
     }

@@ -157,6 +157,9 @@ pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Misfit> {
             .any(|begin| words.starts_with(begin))
             .then(|| words.rsplit_once(", expected "))
             .flatten();
+        if let Some(field) = words.strip_prefix("duplicate field ") {
+            return Misfit::Unfit(format!("JSON with the field {field} twice ({at})"));
+        }
         Misfit::Unfit(match (words.strip_prefix("missing field "), expected) {
             (Some(field), _) => format!("JSON without the field {field}{place} ({at})"),
             (None, Some((_, expected))) => {

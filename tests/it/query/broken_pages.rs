@@ -182,6 +182,36 @@ fn the_place_of_a_mistake_behind_deep_nesting_takes_no_memory_of_its_own() {
 
 type Cut = fn(Answer) -> Answer;
 
+#[test]
+fn what_a_page_tells_twice_is_an_error() {
+    let (org, next) = (Org::start(), format!(r#""nextRecordsUrl":"{QUERY}/2""#));
+    let session = kept(&org);
+    for (page, problem) in [
+        (
+            r#""done":true,"records":[{"Id":"1"}],"records":[]"#.to_owned(),
+            "JSON with the field `records` twice",
+        ),
+        (r#""done":false,"done":true,"records":[{"Id":"1"}]"#.to_owned(), "JSON with the field `done` twice"),
+        (
+            format!(r#""done":false,{next},"nextRecordsUrl":null,"records":[{{"Id":"1"}}]"#),
+            "JSON with the field `nextRecordsUrl` twice",
+        ),
+        (
+            format!(r#""done":true,{next},"records":[{{"Id":"1"}}]"#),
+            "the query is done, but has a nextRecordsUrl",
+        ),
+    ] {
+        org.answer(Answer::json(200, format!("{{{page}}}")));
+        let mut records = session.query::<Value>(SOQL);
+        let error = records.next().expect("an error").unwrap_err();
+        assert!(headline(&error).starts_with(&format!("unexpected reply: {problem}")), "{page}: {error}");
+        assert!(records.next().is_none(), "{page}");
+        assert_eq!(org.take_requests().len(), 1, "{page}");
+    }
+    org.answer(page(r#""done":true,"nextRecordsUrl":null"#, &["1"]));
+    assert_eq!(all::<Account>(&session).len(), 1, "null is none");
+}
+
 /// The ids that came, and the first line of the error that ended it.
 #[track_caller]
 fn ids_until_error(session: &Session) -> (Vec<String>, String) {

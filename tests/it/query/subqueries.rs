@@ -97,6 +97,27 @@ fn a_subquery_that_is_whole_is_no_error() {
     }
 }
 
+#[test]
+fn a_subquery_that_contradicts_itself_is_an_error() {
+    let org = Org::start();
+    let session = kept(&org);
+    let next = r#""nextRecordsUrl":"/services/data/v66.0/query/01g-200""#;
+    for rows in [
+        format!(r#"{{"done":true,{next},"records":[{{"Id":"c"}}]}}"#),
+        format!(r#"{{"records":[{{"Id":"c"}}],{next}}}"#),
+        r#"{"done":false,"records":[{"Id":"c"}],"done":true}"#.to_owned(),
+        r#"{"done":true,"records":[{"Id":"c"}],"records":[]}"#.to_owned(),
+        format!(r#"{{"done":true,{next},"nextRecordsUrl":null,"records":[]}}"#),
+    ] {
+        let page = format!(r#"{{"totalSize":1,"done":true,"records":[{{"Id":"1","Contacts":{rows}}}]}}"#);
+        never_whole::<Account>(&org, &session, &page);
+        never_whole::<Value>(&org, &session, &page);
+    }
+    let whole = r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Contacts":{"done":true,"nextRecordsUrl":null,"records":[]}}]}"#;
+    org.answer(Answer::json(200, whole));
+    assert_eq!(all::<Account>(&session).len(), 1);
+}
+
 /// Such a page has no records of this type, only an error.
 #[track_caller]
 fn never_whole<T: DeserializeOwned>(org: &Org, session: &Session, page: &str) {
