@@ -209,7 +209,7 @@ fn env_token() -> Result<Option<Token>, Error> {
 
 /// A token that was left from another org would answer for it, and nobody would notice.
 fn one_org(token: &Token) -> Result<(), Error> {
-    let login_url = variable("SF_LOGIN_URL")?.and_then(|url| parse_login_url(&url).ok());
+    let login_url = variable("SF_LOGIN_URL")?.and_then(|url| parse_login_url(&url, true).ok());
     let orgs = login_url.as_ref().and_then(my_domain).zip(my_domain(&token.instance));
     match orgs.filter(|(login, instance)| login != instance) {
         None => Ok(()),

@@ -123,7 +123,7 @@ impl Exchange<'_> {
             return Err(self.context().unexpected(reply.status, Odd::NoCode, "no code in it"));
         };
         self.secrets.known.push(code.to_owned());
-        match text("sfdc_community_url").map(parse_login_url) {
+        match text("sfdc_community_url").map(|url| parse_login_url(url, true)) {
             None => {}
             Some(Ok(community)) if community.origin == self.site.origin => self.site = community,
             Some(community) => {

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::address::parse_login_url;
+use crate::address::{is_generic, parse_login_url};
 use crate::error::{Error, setting};
 #[cfg(feature = "jwt")]
 use crate::key::Key;
 use crate::redact::printable;
-use crate::wire::url::Url;
+use crate::wire::url::{BadUrl, Url};
 
 /// All settings of a login.
 #[derive(Clone)]
@@ -37,9 +37,8 @@ impl Settings {
                 return Err(self.setting(name, problem));
             }
         }
-        let site =
-            parse_login_url(&self.login_url).map_err(|bad| self.setting("login_url", bad.to_string()))?;
-        let is_generic = matches!(&*site.host, "login.salesforce.com" | "test.salesforce.com");
+        let site = self.site().map_err(|bad| self.setting("login_url", bad.to_string()))?;
+        let is_generic = is_generic(&site.host);
         match &self.flow {
             Flow::ClientCredentials if self.client_secret.is_none() => {
                 Err(self.setting("client_secret", "is not set: the client credentials flow needs it"))
@@ -61,6 +60,10 @@ impl Settings {
             Flow::JwtBearer { key: Err(problem), .. } => Err(self.setting("private_key", *problem)),
             _ => Ok(site),
         }
+    }
+
+    fn site(&self) -> Result<Url, BadUrl> {
+        parse_login_url(&self.login_url, matches!(self.flow, Flow::CodeCredentials { .. }))
     }
 
     /// The settings that the flow uses: name, value, and whether it is a secret.
@@ -170,7 +173,7 @@ impl fmt::Display for Settings {
         if let Some(username) = self.value("username") {
             write!(f, ", user {}", printable(username))?;
         }
-        if let Ok(site) = parse_login_url(&self.login_url) {
+        if let Ok(site) = self.site() {
             write!(f, ", host {}{}", site.authority, site.path)?;
         }
         if let Some(audience) = self.value("audience").filter(|audience| !audience.is_empty()) {

@@ -165,6 +165,114 @@ fn login_url_that_cannot_be_one_is_refused_with_what_to_write() {
     assert_eq!(asked.load(SeqCst), 1);
 }
 
+/// Those that a password would be lost at, and what was probably meant: at a login, then at an instance.
+#[test]
+fn host_that_is_none_of_an_orgs_gets_neither_password_nor_token() {
+    let org = "https://acme.my.salesforce.com";
+    let orgs = "https://acme.my.salesforce.com, or a sandbox's https://acme--NAME.sandbox.my.salesforce.com";
+    let own =
+        "the org's My Domain, e.g. https://ACME.my.salesforce.com, or to log in https://login.salesforce.com";
+    let pages = [
+        ("acme.lightning.force.com", org),
+        ("acme--uat.sandbox.lightning.force.com", "https://acme--uat.sandbox.my.salesforce.com"),
+        ("lightning.force.com", "https://ACME.my.salesforce.com"),
+        ("acme.my.salesforce-setup.com", org),
+        ("acme.lightning.crmforce.mil", "https://acme.my.salesforce.mil"),
+        ("acme.lightning.sfcrmapps.cn", "https://acme.my.sfcrmproducts.cn"),
+        ("acme.setup.sfcrmproducts.cn", "https://acme.my.sfcrmproducts.cn"),
+        ("acme.my-lightning.com", "https://acme.my-salesforce.com"),
+        ("acme--c.visualforce.com", orgs),
+        ("ACME--uat--c.visualforce.com", orgs),
+        ("acme--uat--c.sandbox.vf.force.com", orgs),
+        ("acme.file.force.com", orgs),
+        ("acme--c.documentforce.com", orgs),
+        (
+            "acme.builder.salesforce-experience.com",
+            "https://acme.my.salesforce.com, or the site's address, e.g. https://acme.my.site.com/customers",
+        ),
+        ("salesforce.com", own),
+        ("www.salesforce.com", own),
+    ];
+    let others = [
+        ("login.salesforce.com.example.net", "https://login.salesforce.com"),
+        ("acme.my.salesforce.mil.example.net", "https://acme.my.salesforce.mil"),
+        ("acme.my.site.com.example.net", "https://acme.my.site.com"),
+        ("acme.lightning.force.com.example.net", org),
+        ("salesforce.com.example", own),
+    ];
+    let misspelt = [
+        ("login.salesfroce.com", "https://login.salesforce.com"),
+        ("test.salesforce.co", "https://test.salesforce.com"),
+        ("login.saleforce.com", "https://login.salesforce.com"),
+        ("login.sales-force.com", "https://login.salesforce.com"),
+        ("LOGIN.SALESFORCES.COM", "https://login.salesforce.com"),
+        ("login.salesforce.cm", "https://login.salesforce.com"),
+        ("acme--uat.sandbox.my.salseforce.com", "https://acme--uat.sandbox.my.salesforce.com"),
+        ("acme.mysalesforce.com", "https://acme.my.salesforce.com"),
+        ("acme.my.salesforce.mill", "https://acme.my.salesforce.mil"),
+        ("salesforc.com", own),
+        ("loginsalesforce.com", "https://login.salesforce.com"),
+        ("testsalesforce.com", "https://test.salesforce.com"),
+    ];
+    let (agent, asked) = counting_agent();
+    let site = "the site's address, e.g. https://ACME.my.site.com/customers";
+    let cases = [
+        ("is the host of web pages, where neither logins nor API requests work", &pages[..]),
+        ("is not a host of Salesforce's, though it looks like one", &others),
+        ("is probably misspelt, so nothing is sent to it", &misspelt),
+    ];
+    for (problem, (host, instead)) in
+        cases.into_iter().flat_map(|(p, hosts)| hosts.iter().map(move |h| (p, h)))
+    {
+        let problem = |instead: &str| format!("{problem}: write {instead}");
+        let password = password_login().login_url(*host).agent(agent.clone()).token().unwrap_err();
+        assert_eq!(shown(&password), format!("login_url {}", problem(instead)), "{host}");
+        let token = Token::new(OLD, format!("https://{host}")).unwrap_err();
+        assert_eq!(shown(&token), format!("instance_url {}", problem(instead)), "{host}");
+        // A site may have a domain of its own, which is not misspelt.
+        let code = App::new("id", "a secret").code_credentials("ada", "a password", "https://app.example");
+        let code = code.login_url(*host);
+        if misspelt.iter().any(|(misspelt, _)| misspelt == host) {
+            assert!(code.to_string().ends_with(&host.to_lowercase()), "{host}");
+        } else {
+            let code = code.agent(agent.clone()).token().unwrap_err();
+            assert_eq!(shown(&code), format!("login_url {}", problem(site)), "{host}");
+        }
+    }
+    assert_eq!(asked.load(SeqCst), 0);
+}
+
+#[test]
+fn host_that_is_not_misspelt_is_taken_whoever_has_it() {
+    for host in [
+        "login.salesforce.com",
+        "acme.my.salesforce.mil",
+        "acme.my-salesforce.com",
+        "acme.salesforce.ms",
+        "salesforce.ms",
+        "login.sfcrmproducts.cn",
+        "acme.my.sfcrmproducts.cn",
+        "acme.my.site.com",
+        "acme.force.com",
+        "acme.secure.force.com",
+        "salesforce.example",
+        "salesforce.acme.com",
+        "login-salesforce.example.com",
+        "my.salesforce.com-acme.example",
+        "mysalesforce.community",
+        "sales.force.com",
+        "salesforce.org",
+        "workforce.com",
+        "acme.com",
+        "a.b",
+        "192.0.2.1",
+    ] {
+        let login = password_login().login_url(host).to_string();
+        assert_eq!(login, format!("password flow, user ada, host {host}, security token not set"));
+        assert!(Token::new(OLD, format!("https://{host}")).is_ok(), "{host}");
+    }
+}
+
 #[test]
 fn wrong_setting_is_named_and_nothing_is_sent() {
     let org = Org::start();
