@@ -22,6 +22,14 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.to_string() == STDOUT && io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// Fails where nothing can be written: std's own writes say nothing of a file that is not open for it.
+pub fn check() -> anyhow::Result<()> {
+    if cfg!(unix) {
+        let _empty: usize = file().and_then(|mut file| file.write(b"")).context(STDOUT)?;
+    }
+    Ok(())
+}
+
 pub fn is_regular_file() -> bool {
     file().and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.is_file())
 }

@@ -6,7 +6,6 @@ use sf_login::{Login, Session, Token};
 
 use crate::failure::usage;
 use crate::login::announce;
-use crate::output::is_closed_pipe;
 
 /// Does `work` with the session of the environment. Each login says who and where.
 pub fn with_session(work: impl FnOnce(&Session) -> anyhow::Result<()>) -> anyhow::Result<()> {
@@ -15,11 +14,7 @@ pub fn with_session(work: impl FnOnce(&Session) -> anyhow::Result<()>) -> anyhow
     if !has_token() {
         announce("", &first, &Login::from_env()?);
     }
-    match work(&session) {
-        // Who reads no further has seen enough of a result; a token that nobody read is lost.
-        Err(error) if is_closed_pipe(&error) => return Ok(()),
-        outcome => outcome?,
-    }
+    work(&session)?;
     let last = session.token();
     if last.access_token() != first.access_token() {
         announce("the session had expired; ", &last, &Login::from_env()?);

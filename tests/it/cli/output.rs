@@ -5,7 +5,8 @@ use std::process::Stdio;
 
 use fake_org::{Answer, Org};
 
-use super::{ended, first_line, program, started, text};
+use super::{TOKEN, ended, first_line, program, started, text};
+use crate::support::kept_env;
 
 #[test]
 fn a_closed_pipe_ends_it_quietly() {
@@ -39,6 +40,9 @@ fn standard_output_that_nobody_reads_is_an_error_for_a_token() {
         let error = "sf-login: cannot write to standard output: Broken pipe (os error 32)\n";
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), error), "{format}");
     }
+    if cfg!(target_os = "linux") {
+        assert_eq!(org.connections(), 0, "found before anything is sent");
+    }
 }
 
 #[test]
@@ -57,4 +61,20 @@ fn a_full_disk_is_an_error() {
         let says = "sf-login: cannot write to standard output: No space left on device (os error 28)\n";
         assert_eq!(text(&output.stderr), says, "{args:?}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_not_open_for_writing_is_an_error_before_anything_is_sent() {
+    let org = Org::start();
+    let env = [org.env(), kept_env(&org, TOKEN)].concat();
+    let cases: [&[&str]; 5] =
+        [&[], &["get", "limits"], &["query", "SELECT Id FROM X"], &["why"], &["--help"]];
+    for args in cases {
+        let null = std::fs::File::open("/dev/null").expect("it can be read");
+        let output = program(&env).args(args).stdout(null).output().expect("it runs");
+        let says = "sf-login: cannot write to standard output: Bad file descriptor (os error 9)\n";
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), says), "{args:?}");
+    }
+    assert_eq!(org.connections(), 0);
 }
