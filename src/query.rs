@@ -1,6 +1,7 @@
 //! `Records`: what a query finds, page by page; and `soql_quote`.
 
 use std::collections::HashSet;
+use std::hash::BuildHasher as _;
 use std::marker::PhantomData;
 use std::{fmt, iter, vec};
 
@@ -75,8 +76,8 @@ pub struct Records<'s, T> {
     total: Option<u64>,
     /// How many records the pages so far held, this one included.
     given: u64,
-    /// Where these pages were.
-    seen: HashSet<String>,
+    /// Where these pages were, as hashes: the addresses of some thousand take more room than all else.
+    seen: HashSet<u64>,
 }
 
 impl<T> Records<'_, T> {
@@ -105,7 +106,7 @@ impl<T: DeserializeOwned> Records<'_, T> {
         if has_unfinished_subquery(text) {
             return Err(broken(Odd::Subquery, "a subquery has more rows than the page holds"));
         }
-        self.seen.insert(path);
+        self.seen.insert(self.seen.hasher().hash_one(path));
         self.total = self.total.or(page.total_size.and_then(|n| u64::try_from(n).ok()));
         self.given += page.records.len() as u64;
         if page.done && page.next_records_url.is_some() {
@@ -125,7 +126,7 @@ impl<T: DeserializeOwned> Records<'_, T> {
         let next = next.ok_or("the query is not done, but has no nextRecordsUrl")?;
         let next = self.session.path(next);
         let next = next.map_err(|_| "nextRecordsUrl leads elsewhere than to the session's instance")?;
-        if self.seen.contains(&next) {
+        if self.seen.contains(&self.seen.hasher().hash_one(&next)) {
             Err("the query repeats a page: nextRecordsUrl leads back")
         } else if page.records.is_empty() {
             Err("the query goes on with a page without records")

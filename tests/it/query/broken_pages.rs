@@ -1,5 +1,7 @@
 //! What is an error rather than a shorter result.
 
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
 use fake_org::{Answer, Org};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -181,6 +183,27 @@ fn the_place_of_a_mistake_behind_deep_nesting_takes_no_memory_of_its_own() {
 }
 
 type Cut = fn(Answer) -> Answer;
+
+#[test]
+fn the_addresses_of_many_pages_take_no_memory() {
+    if !cfg!(target_os = "linux") {
+        println!("skipped: other systems may not hold a process to its memory");
+        return;
+    }
+    let org = Org::start();
+    let (long, number) = ("x".repeat(60_000), AtomicUsize::new(0));
+    org.always_with(QUERY, move |_| match number.fetch_add(1, SeqCst) {
+        1_200 => Answer::json(200, r#"{"done":true,"records":[1]}"#),
+        n => Answer::json(
+            200,
+            format!(r#"{{"done":false,"nextRecordsUrl":"{QUERY}/{n}-{long}","records":[1]}}"#),
+        ),
+    });
+    // In KiB: half of what the addresses are long.
+    let limited = format!("ulimit -v 40000; exec '{}' query '{SOQL}'", env!("CARGO_BIN_EXE_sf-login"));
+    let ended = run(&kept_env(&org, OLD), "sh", &["-c", &limited], b"");
+    assert_eq!((ended.code, ended.stdout.lines().count(), &*ended.stderr), (Some(0), 1_201, ""));
+}
 
 #[test]
 fn what_a_page_tells_twice_is_an_error() {
