@@ -1,10 +1,10 @@
 //! Log in to Salesforce, hand over the access token, and make API requests with it.
 //!
-//! One blocking call logs in with the OAuth 2.0 username-password flow, the client credentials flow or, for
-//! Experience Cloud users, the Authorization Code and Credentials flow. There is no async runtime and little
-//! to compile, so it fits a `build.rs`, a small sync utility or a shell line (the binary `sf-login`). When a
-//! login fails, the error says what was tried and what to look at, because Salesforce itself says little more
-//! than "authentication failure".
+//! One blocking call logs in with the OAuth 2.0 username-password flow, the client credentials flow, the JWT
+//! bearer flow or, for Experience Cloud users, the Authorization Code and Credentials flow. There is no async
+//! runtime and little to compile, so it fits a `build.rs`, a small sync utility or a shell line (the binary
+//! `sf-login`). When a login fails, the error says what was tried and what to look at, because Salesforce itself
+//! says little more than "authentication failure".
 //!
 //! # Example
 //!
@@ -21,8 +21,8 @@
 //! }
 //! ```
 //!
-//! `README.md` says what you need in the org, has recipes for the shell, for CI and for a `build.rs`, and
-//! lists the programs in `examples/`; both are part of this package. [`Login::from_env`] lists the variables.
+//! `README.md` says what you need in the org; `examples/README.md` has recipes for CI and the like, and lists the
+//! programs there. Both are part of this package. [`Login::from_env`] lists the variables.
 //!
 //! # Concepts
 //!
@@ -39,12 +39,14 @@
 //! | who logs in | flow | where |
 //! |---|---|---|
 //! | a program that runs unattended | [`App::client_credentials`] | the org's My Domain |
+//! | a program that acts as a certain user | `App::jwt_bearer` | login, test or My Domain |
 //! | a Salesforce user, by password, while the org still allows it | [`App::password`] | login, test or My Domain |
 //! | a customer or partner, at an Experience Cloud site | [`App::code_credentials`] | the site's address |
 //!
 //! The username-password flow still works for connected apps in orgs that allow it. Salesforce blocks it by
 //! default in orgs created since Summer '23, External Client Apps never had it, and its retirement is
-//! announced (for 20 February 2027, as of November 2026). Moving to client credentials is one line.
+//! announced (for 20 February 2027, as of November 2026). Moving to client credentials, or to the JWT bearer flow,
+//! which keeps the user, is one line.
 //!
 //! # When a login fails
 //!
@@ -58,28 +60,8 @@
 //! ```
 //!
 //! Salesforce says `authentication failure` for nearly every cause. Its administrators see the true one in
-//! *Setup > Login History*, in the column *Status*:
-//!
-//! | Status | means | change |
-//! |---|---|---|
-//! | *no entry at all* | the login did not arrive at this org | the login URL, the username, or the app's consumer key |
-//! | Invalid Password | the password is wrong, or the security token at its end | the password; the security token, which every new password replaces |
-//! | Invalid Login | no such user there | the username, or the login URL: sandboxes have their own |
-//! | Failed: API security token required | the address is outside the org's trusted IP ranges, and no security token was sent | `SF_SECURITY_TOKEN`, or *Setup > Network Access* |
-//! | Failed: Computer activation required | the user was never confirmed at this address | *Setup > Network Access*: add the address to the trusted IP ranges |
-//! | Username-Password Flow Disabled | the org blocks the flow, or the app is an External Client App | client credentials; or *Setup > OAuth and OpenID Connect Settings* |
-//! | Failed: Not approved for access | the app takes only users whom an administrator approved | the app's policies: add the user's profile or a permission set |
-//! | Password Lockout | too many wrong passwords | *Setup > Users > the user > Unlock*, or wait for the end of the lockout |
-//! | User is Inactive, User is Frozen | an administrator deactivated or froze the user | *Setup > Users > the user*: Active, Unfreeze |
-//! | Restricted IP, Failed: IP Address Not Allowed | the address is outside the profile's Login IP Ranges or what the app allows | the profile; the app's policy *IP Relaxation* |
-//! | Restricted Time | the hour is outside the profile's Login Hours | the profile |
-//! | Restricted Domain | the org takes logins at its My Domain only | `SF_LOGIN_URL=https://ACME.my.salesforce.com` (*Setup > My Domain*) |
-//! | Login Rate Exceeded | more than 3,600 logins of the user in an hour | keep the token and use it again; wait an hour |
-//! | Failed: Consumer Deleted, Package for this consumer is not installed | the app is gone, or not installed in this org | *Setup > Connected Apps OAuth Usage*: install it; or another app's key |
-//! | Failed: OAuth API access disabled | the org or the user has no access to the API | the permission *API Enabled*; the org's edition |
-//! | No Experience Cloud site access, Invalid - Experience Cloud site offline | the user is no member of the site, or the site is not active | the site's members; its activation |
-//!
-//! The wording varies a little between releases and kinds of login, with or without "Failed:" before it.
+//! *Setup > Login History*, from which `sf-login why` prints it; [`LOGIN_STATUSES`] has what each status means,
+//! and what to change.
 //!
 //! # Security
 //!
@@ -109,7 +91,7 @@
 //!
 //! # Crate features
 //!
-//! `rustls` and `gzip` are on by default; `native-tls`, `platform-verifier` (rustls with the operating
+//! `rustls`, `gzip` and `jwt` (the JWT bearer flow) are on by default; `native-tls`, `platform-verifier` (rustls with the operating
 //! system's roots) and `socks-proxy` pass through to ureq. One of `rustls` and `native-tls` is needed; with
 //! both, rustls is used.
 

@@ -40,18 +40,6 @@ fn no_shell_block_has_a_comment_which_zsh_would_take_for_a_command() {
 }
 
 #[test]
-fn the_table_of_login_history_is_the_same_in_the_readme_and_the_docs() {
-    let rows = |text: &'static str, comment: &'static str| -> Vec<&str> {
-        let lines = text.lines().map(|line| line.strip_prefix(comment).unwrap_or_default());
-        let table = lines.skip_while(|line| *line != "| Status | means | change |");
-        table.take_while(|line| line.starts_with('|')).collect()
-    };
-    let readme = rows(README, "");
-    assert_eq!(readme, rows(include_str!("../../src/lib.rs"), "//! "));
-    assert!(readme.len() > 15, "{readme:?}");
-}
-
-#[test]
 fn secrets_that_are_typed_are_exported_and_in_no_history() {
     let asks = "consumer secret: \npassword: \nsecurity token: \n";
     let cases = [
