@@ -1,23 +1,19 @@
-//! What all tests need: logins and sessions at a fake org, the binary, what a person would see of an
-//! error, and a watch for secrets in all that is said.
+//! What all tests need: logins and sessions at a fake org, requests and answers, and time.
 
-use std::ffi::OsStr;
+mod binary;
+mod said;
+
 use std::fmt;
-use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::panic::resume_unwind;
-use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{LazyLock, Once};
 use std::thread;
 use std::time::Duration;
 
-use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use fake_org::{
     Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, Proxy, REDIRECT_URI, Request, SECURITY_TOKEN,
     SITE_PASSWORD, SITE_USERNAME, USERNAME,
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sf_login::ureq::config::Config;
 use sf_login::ureq::http::{self, Uri};
@@ -26,8 +22,8 @@ use sf_login::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use sf_login::ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use sf_login::{App, Error, Login, Session, Token, ureq};
 
-/// All that must not be said. Every token of a fake org has `!AQ` in it, as Salesforce's have.
-pub const SECRETS: [&str; 5] = [CLIENT_SECRET, PASSWORD, SECURITY_TOKEN, SITE_PASSWORD, "!AQ"];
+pub use binary::*;
+pub use said::*;
 
 /// A token that has expired, or was kept, and the one that a new login gives.
 pub const OLD: &str = "00D5g00000FakeO!AQold.Token_0123456789";
@@ -313,169 +309,4 @@ pub fn at_once<C: Send, T: Send>(cases: impl IntoIterator<Item = C>, call: impl 
         };
         threads.into_iter().map(join).collect()
     })
-}
-
-// What is said.
-
-/// What a person would see of this error, once it is sure that there is no secret in it.
-#[track_caller]
-pub fn shown(error: &Error) -> String {
-    let shown = error.to_string();
-    assert_eq!(format!("{error:?}"), shown, "Debug says what Display says");
-    assert!(std::error::Error::source(error).is_none(), "the cause is told once, in Display");
-    assert_no_secret(&shown);
-    assert_no_secret(&format!("{:?}", error.kind()));
-    shown
-}
-
-/// The first line of what a person would see: what failed, why, and the HTTP status.
-#[track_caller]
-pub fn headline(error: &Error) -> String {
-    shown(error).lines().next().unwrap_or_default().to_owned()
-}
-
-#[track_caller]
-pub fn assert_no_secret(text: &str) {
-    static FORMS: LazyLock<Vec<String>> = LazyLock::new(|| SECRETS.into_iter().flat_map(forms).collect());
-    if let Some(form) = FORMS.iter().find(|form| text.contains(&***form)) {
-        panic!("a secret is said, in the form {form:?}: {text}");
-    }
-}
-
-/// A secret, plain and form-, percent-, base64-, JSON- and HTML-encoded.
-pub fn forms(secret: &str) -> Vec<String> {
-    let json = serde_json::to_string(secret).expect("a string is JSON").trim_matches('"').to_owned();
-    let ascii = |c: char| {
-        if c.is_ascii() { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) }
-    };
-    let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
-    let unreserved = percent.replace("%2D", "-").replace("%2E", ".").replace("%5F", "_").replace("%7E", "~");
-    vec![
-        secret.to_owned(),
-        unreserved.replace("%20", "+"),
-        percent.to_lowercase(),
-        percent,
-        unreserved,
-        BASE64_STANDARD.encode(secret),
-        BASE64_STANDARD_NO_PAD.encode(secret),
-        BASE64_URL_SAFE_NO_PAD.encode(secret),
-        BASE64_STANDARD.encode(format!("{USERNAME}:{secret}")),
-        BASE64_STANDARD.encode(format!("{SITE_USERNAME}:{secret}")),
-        secret.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;"),
-        json.chars().map(ascii).collect(),
-        json.replace('/', "\\/"),
-        json,
-    ]
-}
-
-/// Has every log record looked at as it is written, up to the level that the docs promise.
-pub fn watch_logs() {
-    struct Watch;
-
-    impl log::Log for Watch {
-        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-            true
-        }
-
-        fn log(&self, record: &log::Record<'_>) {
-            assert_no_secret(&record.args().to_string());
-        }
-
-        fn flush(&self) {}
-    }
-
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        log::set_logger(&Watch).expect("there is no other logger");
-        log::set_max_level(log::LevelFilter::Debug);
-    });
-}
-
-// The binary and its environment.
-
-pub type Env = Vec<(&'static str, String)>;
-
-/// The environment with this variable set.
-pub fn with(env: &[(&'static str, String)], name: &'static str, value: &str) -> Env {
-    let mut env = without(env, name);
-    env.push((name, value.to_owned()));
-    env
-}
-
-/// The environment without this variable.
-pub fn without(env: &[(&'static str, String)], name: &str) -> Env {
-    env.iter().filter(|(other, _)| *other != name).cloned().collect()
-}
-
-/// A kept token, and no login.
-pub fn kept_env(org: &Org, token: &str) -> Env {
-    vec![("SF_ACCESS_TOKEN", token.to_owned()), ("SF_ORG_INSTANCE_URL", org.url())]
-}
-
-pub fn client_credentials_env(org: &Org) -> Env {
-    let user = ["SF_USERNAME", "SF_PASSWORD", "SF_SECURITY_TOKEN"];
-    let env: Env = org.env().into_iter().filter(|(name, _)| !user.contains(name)).collect();
-    with(&env, "SF_FLOW", "client_credentials")
-}
-
-pub fn code_env(org: &Org) -> Env {
-    let mut env = with(&client_credentials_env(org), "SF_FLOW", "code_credentials");
-    env.push(("SF_USERNAME", SITE_USERNAME.to_owned()));
-    env.push(("SF_PASSWORD", SITE_PASSWORD.to_owned()));
-    env.push(("SF_REDIRECT_URI", REDIRECT_URI.to_owned()));
-    with(&env, "SF_LOGIN_URL", &org.site_url())
-}
-
-/// How the binary ended.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Run {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Run {
-    /// The first line of what it said.
-    pub fn headline(&self) -> &str {
-        self.stderr.lines().next().unwrap_or_default()
-    }
-}
-
-/// The binary did what it was asked, printed this and said nothing.
-pub fn done(stdout: &str) -> Run {
-    Run { code: Some(0), stdout: stdout.to_owned(), stderr: String::new() }
-}
-
-/// The binary failed, said this and printed nothing.
-pub fn failed(code: i32, message: &str) -> Run {
-    Run { code: Some(code), stdout: String::new(), stderr: format!("sf-login: {message}\n") }
-}
-
-/// Runs the binary in an environment of these variables alone.
-pub fn sf_login(env: &[(&str, String)], args: &[&str]) -> Run {
-    sf_login_with_input(env, args, b"")
-}
-
-pub fn sf_login_with_input(env: &[(&str, String)], args: &[&str], input: &[u8]) -> Run {
-    run(env, env!("CARGO_BIN_EXE_sf-login"), args, input)
-}
-
-/// Runs `program`, and looks for secrets in what it says on standard error.
-pub fn run(env: &[(&str, String)], program: impl AsRef<OsStr>, args: &[&str], input: &[u8]) -> Run {
-    let mut child = Command::new(program)
-        .args(args)
-        .env_clear()
-        .envs(env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    // A program that reads nothing may have closed its end already.
-    let _ = child.stdin.take().expect("stdin is piped").write_all(input);
-    let output = child.wait_with_output().expect("the program ends");
-    let text = |bytes| String::from_utf8(bytes).expect("it writes UTF-8");
-    let run = Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
-    assert_no_secret(&run.stderr);
-    run
 }
