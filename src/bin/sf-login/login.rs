@@ -7,9 +7,11 @@ use anyhow::Context as _;
 use sf_login::{Login, Token};
 
 use crate::failure::usage;
-use crate::output::print;
+use crate::output::{check, print};
 
 pub fn print_login(format: Format, password_stdin: bool) -> anyhow::Result<()> {
+    // Before anything is sent: a token that nobody can read is lost.
+    check()?;
     let login = if password_stdin { Login::from_env_with_password(password()?)? } else { Login::from_env()? };
     print(&format(&log_in(&login)?)?)
 }

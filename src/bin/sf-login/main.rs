@@ -18,7 +18,7 @@ use crate::exec::exec;
 use crate::failure::exit_code;
 use crate::get::get;
 use crate::login::print_login;
-use crate::output::{check, is_closed_pipe, print};
+use crate::output::{print, result};
 use crate::query::query;
 use crate::session::{revoke, with_session};
 use crate::why::why;
@@ -33,22 +33,13 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
-    let prints = !matches!(command, Command::Exec(..) | Command::Revoke);
-    let prints_token = matches!(command, Command::LogIn { .. });
-    // Found before anything is sent: a token that cannot be printed is a login for nothing.
-    let ready = if prints { check() } else { Ok(()) };
-    let outcome = ready.and_then(|()| match command {
+    match command {
         Command::LogIn { format, password_stdin } => print_login(format, password_stdin),
         Command::Exec(name, arguments) => exec(&name, &arguments),
-        Command::Get(path) => with_session(|session| get(session, &path)),
-        Command::Query { path, soql } => with_session(|session| query(session, path, &soql)),
-        Command::Why(username) => why(username),
+        Command::Get(path) => result(|| with_session(|session| get(session, &path))),
+        Command::Query { path, soql } => result(|| with_session(|session| query(session, path, &soql))),
+        Command::Why(username) => result(|| why(username)),
         Command::Revoke => revoke(),
-        Command::Print(text) => print(text),
-    });
-    match outcome {
-        // Who reads no further has seen enough of a result; a token that nobody read is lost.
-        Err(error) if is_closed_pipe(&error) && !prints_token => Ok(()),
-        outcome => outcome,
+        Command::Print(text) => result(|| print(text)),
     }
 }

@@ -17,12 +17,16 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context(STDOUT)
 }
 
-pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let io = error.downcast_ref::<io::Error>();
-    error.to_string() == STDOUT && io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+/// Does what prints a result: who reads no further has seen enough of it.
+pub fn result(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    match check().and_then(|()| work()) {
+        Err(error) if error.to_string() == STDOUT && error.downcast_ref().is_some_and(closed) => Ok(()),
+        outcome => outcome,
+    }
 }
 
-/// Fails where nothing can be written: std's own writes say nothing of a file that is not open for it.
+/// Fails where nothing can be written, as std's own writes do not where it is not open for writing.
 pub fn check() -> anyhow::Result<()> {
     if cfg!(unix) {
         let _empty: usize = file().and_then(|mut file| file.write(b"")).context(STDOUT)?;

@@ -24,10 +24,6 @@ const HIDDEN: [u32; 34] = [
     0xfffc, 0x1bca0, 0x1bca4, 0x1d173, 0x1d17b, 0xe0000, 0xe1000,
 ];
 
-/// What is said of a status that is not in the table.
-const UNKNOWN: (&str, &str) =
-    ("not known here; it may be in the language of the token's user", "ask Salesforce's help");
-
 /// Asks with the token of the environment alone: one more failed login could lock the user out.
 pub fn why(username: Option<String>) -> anyhow::Result<()> {
     let username = username.or_else(|| env::var("SF_USERNAME").ok()).unwrap_or_default();
@@ -82,8 +78,9 @@ fn answer(username: &str, entries: &[Value]) -> String {
             kinds.push((status, kind));
         }
     }
+    let unknown = ("not known here; it may be in the language of the token's user", "ask Salesforce's help");
     for (status, kind) in kinds {
-        let (means, change) = kind.map_or(UNKNOWN, |kind| (kind.means, kind.change));
+        let (means, change) = kind.map_or(unknown, |kind| (kind.means, kind.change));
         answer.extend(["\n", &status, "\n  means: ", means, "\n  to do: ", change, "\n"]);
     }
     answer

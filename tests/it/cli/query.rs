@@ -31,29 +31,7 @@ fn query_prints_each_record_on_a_line_as_salesforce_wrote_it() {
 }
 
 #[test]
-fn query_goes_through_all_pages() {
-    let org = Org::start();
-    org.seed_accounts(25);
-    org.setup(|setup| setup.page_size = 10);
-    let run = sf_login(&org.env(), &["query", "SELECT Name FROM Account"]);
-    let line = |n| {
-        let url = format!("/services/data/v66.0/sobjects/Account/0015g0{n:09}AAA");
-        format!(r#"{{"attributes":{{"type":"Account","url":"{url}"}},"Name":"Account {n:05}"}}"#) + "\n"
-    };
-    assert_eq!(run, done(&(1..=25).map(line).collect::<String>()));
-    assert_eq!(org.take_requests().len(), 4, "one login, three pages");
-}
-
-#[test]
-fn a_query_without_records_prints_nothing() {
-    let org = Org::start();
-    org.seed_accounts(5);
-    let soql = "SELECT Id FROM Account WHERE Name = 'nobody'";
-    assert_eq!(sf_login(&org.env(), &["query", soql]), done(""));
-}
-
-#[test]
-fn a_count_is_printed_as_a_number() {
+fn a_count_is_printed_as_a_number_and_no_record_as_nothing() {
     let org = Org::start();
     org.seed_accounts(5);
     for (soql, count) in [
@@ -65,7 +43,11 @@ fn a_count_is_printed_as_a_number() {
         org.answer_to(QUERY, Answer::json(200, page));
         assert_eq!(sf_login(&org.env(), &["query", soql]), done(count), "{soql}");
     }
-    assert_eq!(sf_login(&org.env(), &["query", "SELECT COUNT() FROM Account"]), done("5\n"));
+    for (soql, printed) in
+        [("SELECT COUNT() FROM Account", "5\n"), ("SELECT Id FROM Account WHERE Name = 'nobody'", "")]
+    {
+        assert_eq!(sf_login(&org.env(), &["query", soql]), done(printed));
+    }
     org.answer_to(QUERY, Answer::json(200, json!({ "done": true, "records": [] })));
     let says = "unexpected reply: a count without totalSize";
     assert_eq!(sf_login(&org.env(), &["query", "SELECT COUNT() FROM Account"]), failed(1, says));
@@ -125,19 +107,6 @@ fn a_query_that_fails_later_has_printed_what_came_before() {
         assert_eq!((run.code, &*run.stdout), (Some(code), "{\"Id\":\"1\"}\n"), "{case}: {}", run.stderr);
         assert_eq!(run.headline(), says, "{case}");
     }
-}
-
-#[test]
-fn a_subquery_that_goes_on_elsewhere_is_no_shorter_record() {
-    let org = Org::start();
-    let contacts = json!({ "totalSize": 300, "done": false, "nextRecordsUrl": "/x", "records": [{}] });
-    let record = json!({ "Id": "1", "Contacts": contacts });
-    let page = json!({ "totalSize": 1, "done": true, "records": [record] });
-    org.answer_to(QUERY, Answer::json(200, page));
-    let run = sf_login(&org.env(), &["query", "SELECT Id, (SELECT Id FROM Contacts) FROM Account"]);
-    assert_eq!((run.code, &*run.stdout), (Some(1), ""));
-    let says = "sf-login: unexpected reply: a subquery has more rows than the page holds (HTTP 200)";
-    assert_eq!(run.headline(), says);
 }
 
 #[test]
