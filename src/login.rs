@@ -203,7 +203,7 @@ impl Login {
     #[must_use]
     pub fn audience(mut self, url: impl Into<String>) -> Login {
         if let Flow::JwtBearer { audience, .. } = &mut self.0.flow {
-            *audience = trimmed(url).trim_end_matches([' ', '/']).to_owned();
+            trimmed(url).trim_end_matches([' ', '/']).clone_into(audience);
         }
         self
     }
