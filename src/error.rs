@@ -85,6 +85,7 @@ pub enum ErrorKind {
 
 /// One of the reasons for which Salesforce refused a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ApiError {
     /// Salesforce's name for the reason, e.g. `INVALID_FIELD`; empty where it gave none.
     pub error_code: String,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use fake_org::{Answer, Org};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sf_login::{ApiError, Error, ErrorKind, Session};
+use sf_login::{Error, ErrorKind, Session};
 
 use crate::support::{
     CALLS, LIMITS, OLD, SOON, expired, headers_but_the_agents_name, headline, host, kept, only_request,
@@ -181,10 +181,8 @@ fn replies_of_more_than_64_mebibytes_are_refused() {
 
 #[test]
 fn refusals_keep_what_salesforce_said() {
-    let one = |error_code: &str, message: &str, fields: &[&str]| ApiError {
-        error_code: error_code.to_owned(),
-        message: message.to_owned(),
-        fields: fields.iter().map(|&field| field.to_owned()).collect(),
+    let one = |error_code: &'static str, message: &'static str, fields: &[&'static str]| {
+        (error_code, message, fields.to_vec())
     };
     let cases = [
         (
@@ -266,7 +264,11 @@ fn refusals_keep_what_salesforce_said() {
             assert_eq!(headline(&error), format!("request refused: {message}"), "{method}");
             let status = error.status().unwrap();
             assert!(message.ends_with(&format!("HTTP {status})")), "{method}: {message}");
-            assert_eq!(error.kind(), &ErrorKind::Api { status, errors: errors.clone() }, "{method}");
+            let ErrorKind::Api { status: told, errors: said } = error.kind() else { panic!("{error}") };
+            assert_eq!(*told, status, "{method}");
+            let said =
+                said.iter().map(|e| (&*e.error_code, &*e.message, e.fields.iter().map(|f| &**f).collect()));
+            assert_eq!(said.collect::<Vec<_>>(), errors, "{method}");
             assert!(!error.is_transient(), "{method}: {message}");
         }
     }
