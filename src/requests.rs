@@ -1,8 +1,9 @@
-//! What a session sends: `get`, `post`, `patch`, `delete`, `run`, `revoke`; each with its one renewal.
+//! What a session sends: `get`, `post`, `patch`, `delete`, `run`, `revoke`; each with its one
+//! renewal.
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use ureq::http::{self, Method, header};
+use ureq::http::{self, HeaderName, HeaderValue, Method, header};
 
 use crate::address::REVOKE_PATH;
 #[cfg(doc)]
@@ -33,7 +34,7 @@ impl Session {
     /// [`ErrorKind::Api`] when Salesforce refuses, [`ErrorKind::Unexpected`] also when the reply does not fit
     /// `T`, [`ErrorKind::Setting`] for a path that cannot be used, and all those of a login.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        self.call(Method::GET, path, None)
+        self.call(Method::GET, path, None::<&()>)
     }
 
     /// Posts `body` as JSON to `path`; an empty reply reads as JSON null.
@@ -46,7 +47,7 @@ impl Session {
         path: &str,
         body: &(impl Serialize + ?Sized),
     ) -> Result<T, Error> {
-        self.call(Method::POST, path, Some(&json_body(body)?))
+        self.call(Method::POST, path, Some(body))
     }
 
     /// Changes what is at `path` by the JSON `body`; an empty reply, which is what Salesforce gives for a
@@ -60,7 +61,7 @@ impl Session {
         path: &str,
         body: &(impl Serialize + ?Sized),
     ) -> Result<T, Error> {
-        self.call(Method::PATCH, path, Some(&json_body(body)?))
+        self.call(Method::PATCH, path, Some(body))
     }
 
     /// Deletes what is at `path`.
@@ -69,7 +70,7 @@ impl Session {
     ///
     /// As [`get`](Session::get).
     pub fn delete(&self, path: &str) -> Result<(), Error> {
-        self.call(Method::DELETE, path, None).map(|_: IgnoredAny| ())
+        self.call(Method::DELETE, path, None::<&()>).map(|_: IgnoredAny| ())
     }
 
     /// Sends any other request: CSV, files, headers of the caller's own. `Ok` is a 2xx reply.
@@ -111,18 +112,12 @@ impl Session {
             header::EXPECT,
         ];
         let headers = parts.headers.iter().filter(|(name, _)| !ours.contains(name));
+        let headers = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
         let bodiless = RequestKind::of(&parts.method) == RequestKind::Read || parts.method == Method::DELETE;
         let body = (!bodiless || !body.is_empty()).then_some(body);
-        let mut request = Request {
-            headers: headers.map(|(name, value)| (name.clone(), value.clone())).collect(),
-            reading: Reading::Streamed,
-            ..self.request(parts.method, self.path(&parts.uri.to_string())?, body)
-        };
-        let reply = self.send(&mut request)?;
-        // A good reply to a streamed request always is its response.
-        reply
-            .stream
-            .ok_or_else(|| self.shared.context(&request).unexpected(reply.status, Odd::Empty, "empty"))
+        let uri = parts.uri.to_string();
+        let mut request = self.request(parts.method, self.path(&uri)?, body, Reading::Streamed, headers);
+        Ok(self.send_streamed(&mut request)?.1)
     }
 
     /// Logs out: the token is no longer valid, here or wherever else it is used. A token that was not valid
@@ -153,18 +148,32 @@ impl Session {
         Err(self.shared.context(&request).refused(&reply, refusals))
     }
 
-    fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&[u8]>) -> Result<T, Error> {
-        let mut request = self.request(method, self.path(path)?, body);
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + ?Sized)>,
+    ) -> Result<T, Error> {
+        let body = body.map(serde_json::to_vec).transpose();
+        // serde's own words could quote a value.
+        let body = body.map_err(|_| setting("body", "cannot be written as JSON"))?;
+        let mut request = self.request(method, self.path(path)?, body.as_deref(), API_REPLY, Vec::new());
         let reply = self.send(&mut request)?;
         let read = || read_json(if reply.is_blank() { "null" } else { reply.text()? });
         read().map_err(|misfit| self.shared.context(&request).misfit(&reply, misfit))
     }
 
-    pub(crate) fn request<'a>(&'a self, method: Method, path: String, body: Option<&'a [u8]>) -> Request<'a> {
-        let mut headers = vec![(header::ACCEPT, JSON)];
-        if body.is_some() {
-            headers.push((header::CONTENT_TYPE, JSON));
-        }
+    /// A request with these headers, and those of JSON unless the reply is streamed.
+    pub(crate) fn request<'a>(
+        &'a self,
+        method: Method,
+        path: String,
+        body: Option<&'a [u8]>,
+        reading: Reading,
+        mut headers: Vec<(HeaderName, HeaderValue)>,
+    ) -> Request<'a> {
+        let json = [Some(header::ACCEPT), body.map(|_| header::CONTENT_TYPE)].into_iter().flatten();
+        headers.extend(json.filter(|_| reading != Reading::Streamed).map(|name| (name, JSON)));
         Request {
             kind: RequestKind::of(&method),
             method,
@@ -172,7 +181,16 @@ impl Session {
             path,
             headers,
             body,
-            reading: Reading::Whole { limit: API_REPLY },
+            reading,
+        }
+    }
+
+    fn send_streamed(&self, request: &mut Request<'_>) -> Result<(Reply, http::Response<ureq::Body>), Error> {
+        let mut reply = self.send(request)?;
+        match reply.stream.take() {
+            Some(response) => Ok((reply, response)),
+            // A good reply to a streamed request always is its response.
+            None => Err(self.shared.context(request).unexpected(reply.status, Odd::Empty, "empty")),
         }
     }
 
@@ -205,9 +223,4 @@ impl Session {
             logged_in |= self.shared.log_in_again(client, request, &token, error, !logged_in, deadline)?;
         }
     }
-}
-
-fn json_body(body: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, Error> {
-    // serde's own words could quote a value.
-    serde_json::to_vec(body).map_err(|_| setting("body", "cannot be written as JSON"))
 }

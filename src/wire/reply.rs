@@ -14,7 +14,7 @@ use super::Fault;
 pub(super) const SMALL_REPLY: u64 = 1024 * 1024;
 
 /// For replies of the API: a page holds at most 2,000 records, of some tens of kilobytes at the worst.
-pub(crate) const API_REPLY: u64 = 64 * 1024 * 1024;
+pub(crate) const API_REPLY: Reading = Reading::Whole { limit: 64 * 1024 * 1024 };
 
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Reading {
