@@ -1,4 +1,4 @@
-//! What a session sends: `get`, `post`, `patch`, `delete`, `run`, `revoke`; each with its one
+//! What a session sends: `get`, `post`, `put`, `patch`, `delete`, `run`, `revoke`; each with its one
 //! renewal.
 
 use serde::Serialize;
@@ -48,6 +48,15 @@ impl Session {
         body: &(impl Serialize + ?Sized),
     ) -> Result<T, Error> {
         self.call(Method::POST, path, Some(body))
+    }
+
+    /// Puts `body` as JSON at `path`, in place of what is there; an empty reply reads as JSON null.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Session::get).
+    pub fn put<T: DeserializeOwned>(&self, path: &str, body: &(impl Serialize + ?Sized)) -> Result<T, Error> {
+        self.call(Method::PUT, path, Some(body))
     }
 
     /// Changes what is at `path` by the JSON `body`; an empty reply, which is what Salesforce gives for a

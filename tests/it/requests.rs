@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sf_login::{Error, ErrorKind, Session};
 
 use crate::support::{
-    CALLS, LIMITS, OLD, SOON, expired, headers_but_the_agents_name, headline, host, kept, only_request,
+    CALLS, Call, LIMITS, OLD, SOON, expired, headers_but_the_agents_name, headline, host, kept, only_request,
     session, shown,
 };
 
@@ -19,8 +19,9 @@ fn each_method_sends_its_json_and_the_token() {
     let org = Org::start();
     org.always("/services/data/v66.0/things", Answer::json(200, r#"{"id":"001","size":1.5}"#));
     let session = kept(&org);
-    let bodies = ["", r#"{"Name":"Ähre \"& Söhne\n","Rating":null}"#, r#"["1.10"]"#, ""];
-    for ((method, call), body) in CALLS.into_iter().zip(bodies) {
+    let bodies = ["", r#"{"Name":"Ähre \"& Söhne\n","Rating":null}"#, r#"["1.10"]"#, "", r#""x""#];
+    let put: (&str, Call) = ("PUT", |session| session.put("things", "x"));
+    for ((method, call), body) in CALLS[..4].iter().copied().chain([put]).zip(bodies) {
         let reply = call(&session).unwrap();
         let sent = only_request(&org);
 
@@ -157,6 +158,7 @@ fn a_body_that_is_no_json_is_a_setting_and_nothing_is_sent() {
     let keys_are_no_text = HashMap::from([((1, 2), 4711)]);
     for error in [
         kept(&org).post::<Value>("x", &keys_are_no_text).unwrap_err(),
+        kept(&org).put::<Value>("x", &keys_are_no_text).unwrap_err(),
         kept(&org).patch::<Value>("x", &keys_are_no_text).unwrap_err(),
     ] {
         assert_eq!(shown(&error), "body cannot be written as JSON");
