@@ -1,5 +1,7 @@
-//! What a session sends: `get`, `post`, `put`, `patch`, `delete`, `run`, `revoke`; each with its one
+//! What a session sends: `get`, `post`, `put`, `patch`, `delete`, `open`, `run`, `revoke`; each with its one
 //! renewal.
+
+use std::io::{self, Read};
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -80,6 +82,51 @@ impl Session {
     /// As [`get`](Session::get).
     pub fn delete(&self, path: &str) -> Result<(), Error> {
         self.call(Method::DELETE, path, None::<&()>).map(|_: IgnoredAny| ())
+    }
+
+    /// Reads what is at `path` as it comes, whatever its size: a file, a CSV.
+    ///
+    /// Until the reply's headers have come, it is renewed and repeated as [`get`](Session::get). The reader
+    /// borrows nothing, so it may outlive the session or go to another thread. Reading may take the
+    /// [timeout](Session::timeout) once more; a clone of the session can have a longer one. A body that is
+    /// cut off, corrupted or too slow is an [`io::Error`] that holds an [`Error`], also to who reads on.
+    ///
+    /// ```
+    /// # let org = fake_org::Org::start();
+    /// # let session = include!("../tests/doc/login.rs")(&org).session()?;
+    /// # org.answer(fake_org::Answer::text(200, "Id\n"));
+    /// let mut csv = session.open("jobs/query/7505g00000AbCdEAAV/results")?;
+    /// if let Err(error) = std::io::copy(&mut csv, &mut std::io::stdout()) {
+    ///     match error.downcast::<sf_login::Error>() {
+    ///         Ok(error) if error.is_transient() => eprintln!("try again later: {error}"),
+    ///         Ok(error) => eprintln!("{error}"),
+    ///         Err(error) => eprintln!("standard output: {error}"),
+    ///     }
+    /// }
+    /// # Ok::<(), sf_login::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Session::get). An HTML page under `/services/data/`, which stands there for an outage or a
+    /// proxy's refusal, is [`ErrorKind::Unexpected`] too, but for a file's own content: a path that ends in
+    /// `/VersionData` or `/Body`. What else may be HTML is read with [`run`](Session::run).
+    pub fn open(&self, path: &str) -> Result<impl Read + Send + use<>, Error> {
+        let path = self.path(path)?;
+        let mut request = self.request(Method::GET, path, None, Reading::Streamed, Vec::new());
+        let (mut reply, response) = self.send_streamed(&mut request)?;
+        let mut body = response.into_body();
+        let resource = request.path.split('?').next().unwrap_or_default();
+        let resource = resource.to_ascii_lowercase();
+        let is_file = resource.ends_with("/versiondata") || resource.ends_with("/body");
+        let is_html = body.mime_type().is_some_and(|mime| mime.eq_ignore_ascii_case("text/html"));
+        if is_html && !is_file && resource.starts_with("/services/data/") {
+            // Enough for a title; where it breaks off before, there is none.
+            let _ = body.as_reader().take(64 * 1024).read_to_end(&mut reply.body);
+            return Err(self.shared.context(&request).instead_of_json(&reply));
+        }
+        let (session, path, status) = (self.clone(), request.path, reply.status);
+        Ok(Streamed { reader: body.into_reader(), session, path, status, broken: None })
     }
 
     /// Sends any other request: CSV, files, headers of the caller's own. `Ok` is a 2xx reply.
@@ -231,5 +278,42 @@ impl Session {
             }
             logged_in |= self.shared.log_in_again(client, request, &token, error, !logged_in, deadline)?;
         }
+    }
+}
+
+/// A reply's body as it comes, and why it broke off.
+struct Streamed {
+    reader: ureq::BodyReader<'static>,
+    session: Session,
+    path: String,
+    status: u16,
+    broken: Option<Error>,
+}
+
+impl Streamed {
+    fn why_broken(&self, error: io::Error) -> Result<Error, Error> {
+        let session = &self.session;
+        let client = session.client.as_ref().map_err(Error::clone)?;
+        let request = session.request(Method::GET, self.path.clone(), None, Reading::Streamed, Vec::new());
+        let broken = client.broken_off(&request, self.status, error, Deadline::after(session.timeout));
+        Ok(session.shared.context(&request).no_reply(&broken))
+    }
+}
+
+impl Read for Streamed {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let error = match &self.broken {
+            // ureq would give the end of the body to who reads on.
+            Some(error) => error.clone(),
+            None => match self.reader.read(buf) {
+                // After a signal, reading goes on.
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    let error = self.why_broken(error).unwrap_or_else(|error| error);
+                    self.broken.insert(error).clone()
+                }
+                outcome => return outcome,
+            },
+        };
+        Err(io::Error::other(error))
     }
 }

@@ -86,11 +86,6 @@ impl Client {
         let proxy = self.proxy(request.to);
         let was_read = Cell::new(false);
         let mut body = Noted(request.body.unwrap_or_default(), &was_read);
-        let no_reply = |error: &ureq::Error, status| {
-            // A body that nobody has read yet cannot have been sent. Without one, there is no telling.
-            let sent = request.body.filter(|body| !body.is_empty()).map(|_| was_read.get());
-            NoReply::of(error, deadline, sent, proxy, status)
-        };
         let mut http = http::Request::builder()
             .method(&request.method)
             .uri(format!("{}{}", request.to.origin, request.path));
@@ -104,17 +99,32 @@ impl Client {
             }
             None => self.run(request, http.body(ureq::SendBody::none())?, deadline, proxy),
         };
-        let response = run().map_err(|error| no_reply(&error, None))?;
+        let response = run().map_err(|error| {
+            // A body that nobody has read yet cannot have been sent. Without one, there is no telling.
+            let sent = request.body.filter(|body| !body.is_empty()).map(|_| was_read.get());
+            NoReply::of(&error, deadline, sent, proxy, None)
+        })?;
         let mut reply = Reply::head(&response);
         match reply.read_body(response, request.reading) {
             Ok(()) => Ok(reply),
             Err(error) => {
-                let error = no_reply(&error.into(), Some(reply.status));
+                let error = self.broken_off(request, reply.status, error, deadline);
                 // What was refused is refused, even where the reason got lost.
                 let refused = (400..500).contains(&reply.status) && request.kind != RequestKind::Read;
                 Err(NoReply { fault: reply.fault().or(error.fault.filter(|_| !refused)), ..error })
             }
         }
+    }
+
+    /// Why the rest of a reply with this status does not come.
+    pub(crate) fn broken_off(
+        &self,
+        request: &Request<'_>,
+        status: u16,
+        error: io::Error,
+        deadline: Deadline,
+    ) -> NoReply {
+        NoReply::of(&error.into(), deadline, None, self.proxy(request.to), Some(status))
     }
 
     /// Hands the request to ureq, with the settings that hold whatever the agent is set to.

@@ -1,5 +1,6 @@
 //! Every exchange ends at its deadline, whatever the server does instead of answering.
 
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 use std::time::Duration;
@@ -135,11 +136,12 @@ fn every_request_has_a_deadline() {
 
 #[test]
 fn every_exchange_ends_whatever_is_dripped_inside_its_framing() {
-    let requests: [(&str, Fails); 7] = [
+    let requests: [(&str, Fails); 8] = [
         ("get", |session| session.get::<Value>("x").is_err()),
         ("post", |session| session.post::<Value>("x", &1).is_err()),
         ("delete", |session| session.delete("x").is_err()),
         ("query", |session| session.query::<Value>("SELECT Id FROM A").any(|record| record.is_err())),
+        ("open", |session| !session.open("x").is_ok_and(|body| io::read_to_string(body).is_ok())),
         ("run GET", |session| run_fails(&session, "GET")),
         ("run POST", |session| run_fails(&session, "POST")),
         ("revoke", |session| session.revoke().is_err()),
