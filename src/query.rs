@@ -94,7 +94,7 @@ impl<T: DeserializeOwned> Records<'_, T> {
         // What the last page took is given back before the next one comes.
         self.page = Vec::new().into_iter();
         let session = self.session;
-        let mut request = session.request(Method::GET, path.clone(), None, API_REPLY, Vec::new());
+        let mut request = session.request(Method::GET, path.clone(), None, API_REPLY, Vec::new())?;
         let reply = session.send(&mut request)?;
         let broken = |odd, problem| session.shared.context(&request).unexpected(reply.status, odd, problem);
         let read = || {

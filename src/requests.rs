@@ -13,7 +13,7 @@ use crate::error::ErrorKind;
 use crate::error::{ApiError, Error, setting};
 use crate::hints::case::Odd;
 use crate::refusal::{api_errors, is_expired_session, oauth_fault};
-use crate::session::Session;
+use crate::session::{OURS, Session};
 use crate::wire::reply::{API_REPLY, Reading, Reply, read_json};
 use crate::wire::send::{JSON, Request, secret_header};
 use crate::wire::url::form;
@@ -113,7 +113,7 @@ impl Session {
     /// `/VersionData` or `/Body`. What else may be HTML is read with [`run`](Session::run).
     pub fn open(&self, path: &str) -> Result<impl Read + Send + use<>, Error> {
         let path = self.path(path)?;
-        let mut request = self.request(Method::GET, path, None, Reading::Streamed, Vec::new());
+        let mut request = self.request(Method::GET, path, None, Reading::Streamed, Vec::new())?;
         let (mut reply, response) = self.send_streamed(&mut request)?;
         let mut body = response.into_body();
         let resource = request.path.split('?').next().unwrap_or_default();
@@ -159,20 +159,12 @@ impl Session {
         if parts.method == Method::CONNECT {
             return Err(setting("request", "has the method CONNECT, which is for proxies"));
         }
-        let ours = [
-            header::AUTHORIZATION,
-            header::HOST,
-            header::CONTENT_LENGTH,
-            header::TRANSFER_ENCODING,
-            header::CONNECTION,
-            header::EXPECT,
-        ];
-        let headers = parts.headers.iter().filter(|(name, _)| !ours.contains(name));
+        let headers = parts.headers.iter().filter(|(name, _)| !OURS.contains(name));
         let headers = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
         let bodiless = RequestKind::of(&parts.method) == RequestKind::Read || parts.method == Method::DELETE;
         let body = (!bodiless || !body.is_empty()).then_some(body);
         let uri = parts.uri.to_string();
-        let mut request = self.request(parts.method, self.path(&uri)?, body, Reading::Streamed, headers);
+        let mut request = self.request(parts.method, self.path(&uri)?, body, Reading::Streamed, headers)?;
         Ok(self.send_streamed(&mut request)?.1)
     }
 
@@ -213,13 +205,14 @@ impl Session {
         let body = body.map(serde_json::to_vec).transpose();
         // serde's own words could quote a value.
         let body = body.map_err(|_| setting("body", "cannot be written as JSON"))?;
-        let mut request = self.request(method, self.path(path)?, body.as_deref(), API_REPLY, Vec::new());
+        let mut request = self.request(method, self.path(path)?, body.as_deref(), API_REPLY, Vec::new())?;
         let reply = self.send(&mut request)?;
         let read = || read_json(if reply.is_blank() { "null" } else { reply.text()? });
         read().map_err(|misfit| self.shared.context(&request).misfit(&reply, misfit))
     }
 
-    /// A request with these headers, and those of JSON unless the reply is streamed.
+    /// A request with these headers, then those of the session, then those of JSON unless the reply is streamed;
+    /// the first one of a name wins.
     pub(crate) fn request<'a>(
         &'a self,
         method: Method,
@@ -227,10 +220,16 @@ impl Session {
         body: Option<&'a [u8]>,
         reading: Reading,
         mut headers: Vec<(HeaderName, HeaderValue)>,
-    ) -> Request<'a> {
+    ) -> Result<Request<'a>, Error> {
         let json = [Some(header::ACCEPT), body.map(|_| header::CONTENT_TYPE)].into_iter().flatten();
-        headers.extend(json.filter(|_| reading != Reading::Streamed).map(|name| (name, JSON)));
-        Request {
+        let json = json.filter(|_| reading != Reading::Streamed).map(|name| Ok((name, JSON)));
+        for header in self.headers.values().cloned().chain(json) {
+            let header = header?;
+            if headers.iter().all(|(name, _)| *name != header.0) {
+                headers.push(header);
+            }
+        }
+        Ok(Request {
             kind: RequestKind::of(&method),
             method,
             to: &self.shared.instance,
@@ -238,7 +237,7 @@ impl Session {
             headers,
             body,
             reading,
-        }
+        })
     }
 
     fn send_streamed(&self, request: &mut Request<'_>) -> Result<(Reply, http::Response<ureq::Body>), Error> {
@@ -294,7 +293,7 @@ impl Streamed {
     fn why_broken(&self, error: io::Error) -> Result<Error, Error> {
         let session = &self.session;
         let client = session.client.as_ref().map_err(Error::clone)?;
-        let request = session.request(Method::GET, self.path.clone(), None, Reading::Streamed, Vec::new());
+        let request = session.request(Method::GET, self.path.clone(), None, Reading::Streamed, Vec::new())?;
         let broken = client.broken_off(&request, self.status, error, Deadline::after(session.timeout));
         Ok(session.shared.context(&request).no_reply(&broken))
     }

@@ -1,10 +1,11 @@
 //! `Session`: what it is, its settings, its token, and where its paths go.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http;
+use ureq::http::{self, HeaderName, HeaderValue, header};
 
 use crate::address::parse_salesforce_url;
 use crate::error::{Error, setting};
@@ -22,11 +23,21 @@ pub(crate) const API_VERSION: &str = "v66.0";
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// The headers that are the session's own, or the connection's: a caller cannot set them.
+pub(crate) const OURS: [HeaderName; 6] = [
+    header::AUTHORIZATION,
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::CONNECTION,
+    header::EXPECT,
+];
+
 /// Requests as the user who logged in.
 ///
 /// `Send + Sync`, and all requests take `&self`: threads share one session, and one login. Cheap to clone:
-/// clones share token and login, and may have a [timeout](Session::timeout) or an [API
-/// version](Session::api_version) of their own.
+/// clones share token and login, and may have a [timeout](Session::timeout), an [API
+/// version](Session::api_version) or [headers](Session::header) of their own.
 ///
 /// A `path` that begins with `/` is taken from the instance's root, any other is relative to
 /// `/services/data/vNN.N/`; an absolute URL is accepted on the instance's own origin only. What is not plain
@@ -48,6 +59,8 @@ pub struct Session {
     pub(crate) client: Result<Client, Error>,
     pub(crate) version: Result<String, Error>,
     pub(crate) timeout: Duration,
+    /// By their names in lower case.
+    pub(crate) headers: BTreeMap<String, Result<(HeaderName, HeaderValue), Error>>,
 }
 
 impl Session {
@@ -73,6 +86,29 @@ impl Session {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Session {
         self.timeout = timeout;
+        self
+    }
+
+    /// A header that every request of this session, or of this clone, has; the same name again replaces it.
+    ///
+    /// Neither a login nor [`revoke`](Session::revoke) has it. It takes the place of this crate's own `Accept`
+    /// and `Content-Type`; a header of a request that is given to [`run`](Session::run) takes its place.
+    /// `Authorization`, `Host`, `Content-Length`, `Transfer-Encoding`, `Connection` and `Expect` are the
+    /// session's own: the first request tells that they cannot be set.
+    ///
+    /// ```
+    /// # let org = fake_org::Org::start();
+    /// # let session = include!("../tests/doc/login.rs")(&org).session()?;
+    /// // Pages of 200 records, so that wide ones come sooner.
+    /// let session = session.header("Sforce-Query-Options", "batchSize=200");
+    /// let accounts = session.query::<serde_json::Value>("SELECT Id FROM Account");
+    /// # drop(accounts.collect::<Vec<_>>());
+    /// # assert_eq!(org.requests()[1].header("sforce-query-options"), Some("batchSize=200"));
+    /// # Ok::<(), sf_login::Error>(())
+    /// ```
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Session {
+        self.headers.insert(name.to_ascii_lowercase(), checked_header(name, value));
         self
     }
 
@@ -104,6 +140,7 @@ impl Session {
             client: Ok(client),
             version: Ok(API_VERSION.to_owned()),
             timeout: REQUEST_TIMEOUT,
+            headers: BTreeMap::new(),
         }
     }
 
@@ -153,6 +190,19 @@ pub(crate) fn api_version(name: &str, version: &str) -> Result<String, Error> {
         Ok(number) => Ok(format!("v{number}.0")),
         Err(_) => Err(setting(name, "is not an API version: write e.g. 66.0")),
     }
+}
+
+/// A header that a request can have; what cannot be one may hold a secret, and is not quoted.
+fn checked_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
+    let bad = |problem: String| setting("header", problem);
+    let name = HeaderName::try_from(name)
+        .map_err(|_| bad("has a name that no header can have: write e.g. Sforce-Query-Options".to_owned()))?;
+    if OURS.contains(&name) {
+        return Err(bad(format!("sets {name}, which the session sets itself: leave it out")));
+    }
+    let value = HeaderValue::from_str(value)
+        .map_err(|_| bad(format!("gives {name} a value with a line break or another control character")))?;
+    Ok((name, value))
 }
 
 impl fmt::Debug for Session {

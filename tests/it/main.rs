@@ -12,6 +12,7 @@ mod token;
 
 // A session.
 mod expiry;
+mod headers;
 mod open;
 mod query;
 mod requests;
