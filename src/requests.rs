@@ -164,6 +164,10 @@ impl Session {
         let bodiless = RequestKind::of(&parts.method) == RequestKind::Read || parts.method == Method::DELETE;
         let body = (!bodiless || !body.is_empty()).then_some(body);
         let uri = parts.uri.to_string();
+        // `http::Uri` takes a relative path for a host.
+        if parts.uri.scheme().is_none() && !uri.starts_with('/') {
+            return Err(setting("request", "has a URI without a scheme or a leading /: take that of `url`"));
+        }
         let mut request = self.request(parts.method, self.path(&uri)?, body, Reading::Streamed, headers)?;
         Ok(self.send_streamed(&mut request)?.1)
     }

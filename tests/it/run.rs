@@ -115,6 +115,17 @@ fn run_takes_a_path_as_well_as_a_url() {
 }
 
 #[test]
+fn run_takes_no_relative_path() {
+    let org = Org::start();
+    for uri in ["limits", "example.com", "example.com:443", "*"] {
+        let error = kept(&org).run(http::Request::get(uri).body("").unwrap()).unwrap_err();
+        let message = "request has a URI without a scheme or a leading /: take that of `url`";
+        assert_eq!(shown(&error), message, "{uri}");
+    }
+    assert_eq!(org.connections(), 0);
+}
+
+#[test]
 fn run_ignores_settings_that_hide_in_the_request() {
     let org = Org::start_with(Certificate::Expired);
     let session = kept(&org);
