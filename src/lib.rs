@@ -89,6 +89,14 @@
 //! worst case (objects of one short field) a hundred times, some 6 GiB; raw records take 25 times at the
 //! worst. [`Session::run`] streams replies of any size.
 //!
+//! # Versions
+//!
+//! ureq's types stand in the signatures of [`Login::agent`], [`Session::agent`] and [`Session::run`] (with
+//! [`ureq::http`]'s `Request` and `Response`), nowhere else; serde's traits stand where JSON is read and
+//! written. A new major version of ureq is a new major version of this crate (a new minor one before 1.0),
+//! and [`ureq`], as this crate re-exports it, always is the right one. `ureq::unversioned`, of which a
+//! caller's agent may be made, is outside ureq's own promise.
+//!
 //! # Crate features
 //!
 //! `rustls`, `gzip` and `jwt` (the JWT bearer flow) are on by default; `native-tls`, `platform-verifier` (rustls with the operating

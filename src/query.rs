@@ -39,6 +39,10 @@ impl Session {
     /// # assert_eq!(names.len(), 3);
     /// # Ok::<(), sf_login::Error>(())
     /// ```
+    ///
+    /// **Datetimes**, `LastModifiedDate` say, come as `2026-11-26T09:12:03.000+0000`. This is not RFC 3339, for
+    /// want of a colon in the offset: chrono and jiff read it by the format `%Y-%m-%dT%H:%M:%S%.f%z`. Inside
+    /// SOQL they are written without quotes: `WHERE LastModifiedDate > 2026-11-26T09:12:03Z`.
     #[must_use]
     pub fn query<T: DeserializeOwned>(&self, soql: &str) -> Records<'_, T> {
         self.query_at("query", soql)
@@ -68,6 +72,9 @@ impl Session {
 /// never ends or goes on without saying where is an error. So is a subquery with more rows than Salesforce put
 /// into the page, whatever the type of the records: query the child object itself instead, or read the page
 /// with `get("query?q=...")`, where nothing of this is checked, and go on by hand.
+///
+/// It borrows its session. A function that makes the session itself returns the records collected; a thread
+/// has a clone of the session, and queries there.
 pub struct Records<'s, T> {
     session: &'s Session,
     /// Where the next page is, or why there is no asking for it; `None` when there is no more.
