@@ -236,6 +236,7 @@ fn login_shows_what_it_tries_and_no_secret() {
         format!("password flow, user {USERNAME}, host {host}, security token set"),
         format!("client credentials flow, host {host}"),
         format!("authorization code and credentials flow, user {SITE_USERNAME}, host {site}"),
+        format!("JWT bearer flow, user {USERNAME}, host {host}"),
     ];
     for ((flow, login), tries) in FLOWS.into_iter().zip(tries) {
         let login = login(&org);

@@ -5,6 +5,7 @@ mod support;
 // Logging in.
 mod client_credentials;
 mod code_credentials;
+mod jwt_keys;
 mod login;
 mod login_replies;
 mod password;

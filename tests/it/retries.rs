@@ -13,7 +13,7 @@ use sf_login::{App, Error, Session, Token};
 
 use crate::support::{
     AUTHORIZE_PATH, OLD, REVOKE_PATH, SITE_TOKEN_PATH, TOKEN_PATH, at_once, client_credentials,
-    code_credentials, headline, host, kept, login, nobody, refusal,
+    code_credentials, headline, host, jwt_bearer, kept, login, nobody, refusal,
 };
 
 /// What is sent, and how often it may be.
@@ -44,7 +44,7 @@ const API: &str = "/services/data/";
 /// The pauses between three tries, 250 and 750 ms, unless the server says when to try again.
 const PAUSES: Duration = Duration::from_secs(1);
 
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 13] = [
     Row { name: "login", path: TOKEN_PATH, send: |org| login(org).token().map(drop), again: LOGIN },
     Row {
         name: "client credentials",
@@ -52,6 +52,7 @@ const ROWS: [Row; 12] = [
         send: |org| client_credentials(org).token().map(drop),
         again: LOGIN,
     },
+    Row { name: "JWT bearer", path: TOKEN_PATH, send: |org| jwt_bearer(org).token().map(drop), again: LOGIN },
     Row {
         name: "authorize",
         path: AUTHORIZE_PATH,

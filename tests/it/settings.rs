@@ -280,16 +280,16 @@ fn wrong_setting_is_named_and_nothing_is_sent() {
         ("password", vec!["client_id", "client_secret", "username", "password", "security_token"]),
         ("client credentials", vec!["client_id", "client_secret"]),
         ("code", vec!["client_id", "client_secret", "username", "password", "redirect_uri"]),
+        ("JWT bearer", vec!["client_id", "username", "audience"]),
     ];
     for (flow, names) in settings {
         for name in names {
             let line_end = "holds a line end or a NUL: write the value alone, on one line";
             let odd = ["\r", "\n", "\0", "a\rb", "a\nb", "a\0b", "end\r\n", "\0start"];
             let values = odd.iter().map(|value| (*value, line_end));
-            // An empty security token is none.
-            for (value, problem) in
-                values.chain([("", "is empty")]).filter(|(value, _)| (*value, name) != ("", "security_token"))
-            {
+            // An empty security token is none, and an empty audience the login URL.
+            let may_be_empty = ["security_token", "audience"].contains(&name);
+            for (value, problem) in values.chain((!may_be_empty).then_some(("", "is empty"))) {
                 let login = login_with(&org, flow, name, value);
                 for error in [
                     login.token().unwrap_err(),

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use fake_org::{
-    Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, Proxy, REDIRECT_URI, Request, SECURITY_TOKEN,
+    Answer, CLIENT_ID, CLIENT_SECRET, JWT_KEY, Org, PASSWORD, Proxy, REDIRECT_URI, Request, SECURITY_TOKEN,
     SITE_PASSWORD, SITE_USERNAME, USERNAME,
 };
 use serde_json::{Value, json};
@@ -63,8 +63,12 @@ pub const SOON: Duration = Duration::from_secs(5);
 pub type MakeLogin = fn(&Org) -> Login;
 
 /// Every flow, as it works at the org.
-pub const FLOWS: [(&str, MakeLogin); 3] =
-    [("password", login), ("client credentials", client_credentials), ("code", code_credentials)];
+pub const FLOWS: [(&str, MakeLogin); 4] = [
+    ("password", login),
+    ("client credentials", client_credentials),
+    ("code", code_credentials),
+    ("JWT bearer", jwt_bearer),
+];
 
 /// The password flow of the user whom the org knows.
 pub fn login(org: &Org) -> Login {
@@ -91,6 +95,12 @@ pub fn code_credentials(org: &Org) -> Login {
         .agent(agent(org))
 }
 
+/// The JWT bearer flow of the user whom the org knows.
+pub fn jwt_bearer(org: &Org) -> Login {
+    watch_logs();
+    App::without_secret(CLIENT_ID).jwt_bearer(USERNAME, JWT_KEY).login_url(org.url()).agent(agent(org))
+}
+
 /// The login of a flow with one setting changed.
 pub fn login_with(org: &Org, flow: &str, setting: &str, value: &str) -> Login {
     let given = |name: &str, usual: &str| if name == setting { value.to_owned() } else { usual.to_owned() };
@@ -100,6 +110,7 @@ pub fn login_with(org: &Org, flow: &str, setting: &str, value: &str) -> Login {
             .password(given("username", USERNAME), given("password", PASSWORD))
             .security_token(given("security_token", SECURITY_TOKEN)),
         "client credentials" => app.client_credentials(),
+        "JWT bearer" => app.jwt_bearer(given("username", USERNAME), JWT_KEY).audience(given("audience", "")),
         _ => app.code_credentials(
             given("username", SITE_USERNAME),
             given("password", SITE_PASSWORD),
@@ -118,9 +129,10 @@ pub struct Exchange {
     pub requests: usize,
 }
 
-pub const EXCHANGES: [Exchange; 4] = [
+pub const EXCHANGES: [Exchange; 5] = [
     Exchange { name: "password", login, path: TOKEN_PATH, requests: 1 },
     Exchange { name: "client credentials", login: client_credentials, path: TOKEN_PATH, requests: 1 },
+    Exchange { name: "JWT bearer", login: jwt_bearer, path: TOKEN_PATH, requests: 1 },
     Exchange { name: "authorize", login: code_credentials, path: AUTHORIZE_PATH, requests: 1 },
     Exchange { name: "code exchange", login: code_credentials, path: SITE_TOKEN_PATH, requests: 2 },
 ];

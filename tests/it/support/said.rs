@@ -3,12 +3,14 @@
 use std::sync::{LazyLock, Once};
 
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
-use fake_org::{CLIENT_SECRET, PASSWORD, SECURITY_TOKEN, SITE_PASSWORD, SITE_USERNAME, USERNAME};
+use fake_org::{CLIENT_SECRET, JWT_KEY, PASSWORD, SECURITY_TOKEN, SITE_PASSWORD, SITE_USERNAME, USERNAME};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sf_login::Error;
 
-/// All that must not be said. Every token of a fake org has `!AQ` in it, as Salesforce's have.
-pub const SECRETS: [&str; 5] = [CLIENT_SECRET, PASSWORD, SECURITY_TOKEN, SITE_PASSWORD, "!AQ"];
+/// All that must not be said, and each line of the private key. Every token of a fake org has `!AQ` in it, as
+/// Salesforce's have, and every assertion begins with the same header.
+const SECRETS: [&str; 6] =
+    [CLIENT_SECRET, PASSWORD, SECURITY_TOKEN, SITE_PASSWORD, "!AQ", "eyJhbGciOiJSUzI1NiJ9"];
 
 /// What a person would see of this error, once it is sure that there is no secret in it.
 #[track_caller]
@@ -29,7 +31,10 @@ pub fn headline(error: &Error) -> String {
 
 #[track_caller]
 pub fn assert_no_secret(text: &str) {
-    static FORMS: LazyLock<Vec<String>> = LazyLock::new(|| SECRETS.into_iter().flat_map(forms).collect());
+    static FORMS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let key = JWT_KEY.lines().filter(|line| !line.starts_with('-')).map(str::to_owned);
+        SECRETS.into_iter().flat_map(forms).chain(key).collect()
+    });
     if let Some(form) = FORMS.iter().find(|form| text.contains(&***form)) {
         panic!("a secret is said, in the form {form:?}: {text}");
     }
