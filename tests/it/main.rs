@@ -5,6 +5,7 @@ mod support;
 // Logging in.
 mod client_credentials;
 mod code_credentials;
+mod jwt_bearer;
 mod jwt_keys;
 mod login;
 mod login_replies;
@@ -35,6 +36,7 @@ mod soak;
 mod agent;
 mod environment;
 mod proxies;
+mod secret_files;
 mod settings;
 mod tls;
 

@@ -1,0 +1,283 @@
+//! The JWT bearer flow: the bytes that are sent, what the assertion holds, and how Salesforce refuses it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
+use fake_org::{
+    Answer, CLIENT_ID, JWT_CERTIFICATE, JWT_KEY, ORG_ID, Org, Proxy, Request, SITE_USER_ID, SITE_USERNAME,
+    Setup, USER_ID, USERNAME,
+};
+use serde_json::{Value, json};
+use sf_login::App;
+
+use crate::support::{
+    Env, FLOWS, LIMITS, OLD, TOKEN_PATH, agent, agent_through, assert_sent, failed, headline, host,
+    jwt_bearer, names, only_request, paths, run, sf_login, shown, token, with, without,
+};
+
+#[test]
+fn jwt_bearer_is_one_post_of_exactly_these_bytes() {
+    let org = Org::start();
+    let begin = now();
+    let run = sf_login(&org.env_for("jwt_bearer"), &["--format", "json"]);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    let reply: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(reply["id"], format!("{}/id/{ORG_ID}/{USER_ID}", org.url()));
+
+    let request = only_request(&org);
+    let assertion = assertion(&request);
+    let body =
+        format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}");
+    assert_sent(&org, &request, TOKEN_PATH, "", &body);
+    assert_eq!(part(&assertion, 0), br#"{"alg":"RS256"}"#);
+    let claims = claims(&request);
+    let exp = claims["exp"].as_u64().unwrap();
+    assert_eq!(claims, json!({ "iss": CLIENT_ID, "sub": USERNAME, "aud": org.url(), "exp": exp }));
+    assert!((begin + 300..=now() + 300).contains(&exp), "{exp}");
+
+    jwt_bearer(&org).token().unwrap();
+    assert_eq!(names(&only_request(&org)), "grant_type assertion");
+}
+
+#[test]
+fn openssl_verifies_the_assertion() {
+    let org = Org::start();
+    // What JSON takes for its own, and what is not ASCII.
+    let _ = App::without_secret("3MVG9\"\\/").jwt_bearer("zoë", JWT_KEY).login_url(org.url()).token();
+    let request = only_request(&org);
+    assert_eq!((&claims(&request)["iss"], &claims(&request)["sub"]), (&json!("3MVG9\"\\/"), &json!("zoë")));
+    let assertion = assertion(&request);
+    let verify = r#"command -v openssl >/dev/null || exec echo 'Verified OK: skipped, for lack of openssl'
+        openssl dgst -sha256 -verify <(openssl x509 -pubkey -noout <<<"$CERTIFICATE") \
+            -signature <(base64 -d <<<"$SIGNATURE") <(printf %s "$SIGNED")"#;
+    let env = [
+        ("CERTIFICATE", JWT_CERTIFICATE.to_owned()),
+        ("SIGNATURE", BASE64_STANDARD.encode(part(&assertion, 2))),
+        ("SIGNED", assertion.rsplit_once('.').unwrap().0.to_owned()),
+    ];
+    let run = run(&env, "bash", &["-c", verify], b"");
+    assert!(run.code == Some(0) && run.stdout.starts_with("Verified OK"), "{run:?}");
+}
+
+#[test]
+fn the_audience_is_the_login_url_unless_one_is_set() {
+    let org = Org::start_tls();
+    let proxy = Proxy::start(&org);
+    let login = |username: &str| {
+        App::without_secret(CLIENT_ID).jwt_bearer(username, JWT_KEY).agent(agent_through(&org, Some(&proxy)))
+    };
+    let (salesforce, my_domain) = ("https://login.salesforce.com", "https://acme.my.salesforce.com");
+    for (login, aud) in [
+        (login(USERNAME), salesforce),
+        (login(USERNAME).login_url("test.salesforce.com/"), "https://test.salesforce.com"),
+        (login(USERNAME).login_url(format!(" {my_domain}{TOKEN_PATH}")), my_domain),
+        (login(USERNAME).login_url(my_domain).audience(" / "), my_domain),
+        (login(USERNAME).login_url(my_domain).audience(format!("\u{a0}{salesforce} // /\t")), salesforce),
+    ] {
+        org.setup(|setup| setup.audience = Some(aud.to_owned()));
+        assert_eq!(login.token().unwrap().user_id(), Some(USER_ID), "{aud}");
+        assert_eq!(claims(&only_request(&org))["aud"], aud);
+    }
+
+    // A site's has its path.
+    let org = Org::start();
+    let customer = App::without_secret(CLIENT_ID).jwt_bearer(format!(" {SITE_USERNAME}\t"), JWT_KEY);
+    let token = customer.login_url(org.site_url()).agent(agent(&org)).token().unwrap();
+    assert_eq!(token.user_id(), Some(SITE_USER_ID));
+    assert_eq!(claims(&only_request(&org))["aud"], org.site_url());
+
+    // All else is sent as it is: what one is to be, Salesforce knows.
+    let odd = "HTTPS://Acme.example/a b?c#d";
+    let error = jwt_bearer(&org).audience(odd).token().unwrap_err();
+    assert_eq!(claims(&only_request(&org))["aud"], odd);
+    let tries = format!("tried: JWT bearer flow, user {USERNAME}, host {}, audience {odd}", host(&org));
+    assert_eq!(shown(&error).lines().nth(1), Some(&*tries));
+    let run = sf_login(&with(&org.env_for("jwt_bearer"), "SF_AUDIENCE_URL", &format!("{odd}/ ")), &[]);
+    assert_eq!((run.code, run.stderr.lines().nth(1)), (Some(3), Some(&*tries)));
+    let run = sf_login(&with(&org.env_for("jwt_bearer"), "SF_AUDIENCE_URL", "a\nb"), &[]);
+    assert_eq!(
+        run,
+        failed(2, "SF_AUDIENCE_URL holds a line end or a NUL: write the value alone, on one line")
+    );
+}
+
+#[test]
+fn what_the_jwt_bearer_flow_does_not_use_does_not_matter() {
+    let org = Org::start();
+    for secret in ["wrong", "", "line\nend\0"] {
+        let login = App::new(CLIENT_ID, secret).jwt_bearer(USERNAME, JWT_KEY).security_token("line\nend");
+        login.login_url(org.url()).agent(agent(&org)).token().unwrap();
+        assert_eq!(names(&only_request(&org)), "grant_type assertion");
+    }
+    let mut env = org.env_for("jwt_bearer");
+    for name in ["SF_CLIENT_SECRET", "SF_PASSWORD", "SF_SECURITY_TOKEN", "SF_REDIRECT_URI"] {
+        env.push((name, "line\nend".to_owned()));
+    }
+    for name in ["SF_CLIENT_SECRET_FILE", "SF_PASSWORD_FILE", "SF_SECURITY_TOKEN_FILE"] {
+        env.push((name, "/no/such/file".to_owned()));
+    }
+    let run = sf_login(&env, &[]);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    // Nor do a key and an audience in the other flows.
+    for (flow, login) in FLOWS.into_iter().filter(|(flow, _)| *flow != "JWT bearer") {
+        assert_eq!(login(&org).audience("line\nend").to_string(), login(&org).to_string());
+        login(&org).audience("line\nend").token().unwrap_or_else(|error| panic!("{flow}: {error}"));
+    }
+    let mut env = org.env();
+    for name in ["SF_JWT_KEY", "SF_JWT_KEY_FILE", "SF_AUDIENCE_URL"] {
+        env.push((name, "line\nend".to_owned()));
+    }
+    let run = sf_login(&env, &[]);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+}
+
+#[test]
+fn a_session_renews_with_a_fresh_assertion() {
+    let org = Org::start();
+    let session = jwt_bearer(&org).session().unwrap();
+    let exp = |request: &Request| claims(request)["exp"].as_u64().unwrap();
+    let first = exp(&only_request(&org));
+    org.expire_sessions();
+    // An assertion has nothing that is new in each but its time, in seconds.
+    while now() + 300 <= first {
+        std::thread::yield_now();
+    }
+    let _: Value = session.get("limits").unwrap();
+    let requests = org.take_requests();
+    assert_eq!(paths(&requests), [LIMITS, TOKEN_PATH, LIMITS]);
+    assert!(exp(&requests[1]) > first);
+}
+
+#[test]
+fn a_login_by_jwt_is_repeated_with_the_same_assertion() {
+    let org = Org::start();
+    for _ in 0..2 {
+        org.answer(Answer::new(503).header("Retry-After", "0"));
+    }
+    jwt_bearer(&org).token().unwrap();
+    let requests = org.take_requests();
+    assert_eq!(requests.len(), 3);
+    for request in &requests {
+        assert_eq!((&request.raw_head, request.text()), (&requests[0].raw_head, requests[0].text()));
+    }
+}
+
+#[test]
+fn jwt_bearer_is_refused_as_salesforce_does() {
+    let scope = "refresh_token scope is required and the connected app should be installed and preauthorized";
+    let key = include_str!("keys/keys.txt").lines().find_map(|line| line.strip_prefix("rsa 4096: ")).unwrap();
+    let by = |client_id: &str, user: &str, key: &str| App::without_secret(client_id).jwt_bearer(user, key);
+    let right = by(CLIENT_ID, USERNAME, JWT_KEY);
+    let cases: [(_, fn(&mut Setup), _, _); 9] = [
+        (by("3MVG9other", USERNAME, JWT_KEY), |_| {}, "client identifier invalid", "invalid_client_id"),
+        (by(CLIENT_ID, USERNAME, key), |_| {}, "invalid assertion", "invalid_grant"),
+        (by(CLIENT_ID, "eve", JWT_KEY), |_| {}, "user hasn't approved this consumer", "invalid_grant"),
+        (
+            right.clone(),
+            |org| org.user_approved = false,
+            "user hasn't approved this consumer",
+            "invalid_grant",
+        ),
+        (right.clone(), |org| org.offline_access = false, scope, "invalid_request"),
+        (right.clone(), |org| org.audience = Some(String::new()), "audience is invalid", "invalid_grant"),
+        (right.clone(), |org| org.clock_ahead = 600, "expired authorization code", "invalid_grant"),
+        (right.clone(), |org| org.user_active = false, "inactive user", "invalid_grant"),
+        (
+            right.audience("https://login.salesforce.com"),
+            |org| org.external_client_app = true,
+            "External client app is not installed in this org",
+            "app_not_found",
+        ),
+    ];
+    for (login, change, description, code) in cases {
+        let org = Org::start();
+        org.setup(change);
+        let error = login.login_url(org.url()).token().unwrap_err();
+        assert_eq!(headline(&error), format!("login refused: {description} ({code}, HTTP 400)"));
+        assert!(error.is_refused_login() && !error.is_transient() && org.logins() == 1, "{error}");
+    }
+}
+
+#[test]
+fn nothing_of_a_key_or_an_assertion_is_shown() {
+    let org = Org::start();
+    let key: String = JWT_KEY.lines().filter(|line| !line.starts_with('-')).collect();
+    let login =
+        App::new(CLIENT_ID, "a secret").jwt_bearer(USERNAME, JWT_KEY).login_url(org.url()).agent(agent(&org));
+    let tries = format!("JWT bearer flow, user {USERNAME}, host {}", host(&org));
+    assert_eq!(format!("{login:?}"), format!("Login {{ tries: {tries}, .. }}"));
+
+    // A host that knows the key as well repeats parts of it, and of the assertion it was sent.
+    let session = login.clone().resume(token(&org, OLD)).unwrap();
+    let withheld = "(withheld: it could hold a secret)";
+    for n in 0..6 {
+        let key = key.clone();
+        let said = move |request: &Request| match n {
+            0 => key[100..112].to_owned(),
+            1 => key[700..].to_owned(),
+            2 => JWT_KEY.to_owned(),
+            3 => BASE64_STANDARD.encode(JWT_KEY),
+            4 => assertion(request),
+            _ => assertion(request).rsplit('.').next().unwrap().to_owned(),
+        };
+        let told = said.clone();
+        org.always_with(TOKEN_PATH, move |request| Answer::oauth_error("invalid_grant", &told(request)));
+        let error = login.token().unwrap_err();
+        assert_eq!(headline(&error), format!("login refused: {withheld} (invalid_grant, HTTP 400)"), "{n}");
+        // The API's host was sent no assertion.
+        if matches!(n, 1 | 2) {
+            org.always_with("/services/data/", move |request| Answer::api_error(400, "ECHO", &said(request)));
+            let error = session.get::<Value>("limits").unwrap_err();
+            assert_eq!(headline(&error), format!("request refused: {withheld} (ECHO) (HTTP 400)"), "{n}");
+        }
+    }
+}
+
+#[test]
+fn a_key_is_taken_from_its_variable_or_its_file_and_named_as_it_was_given() {
+    let org = Org::start();
+    let in_file = org.env_for("jwt_bearer");
+    let in_variable = with(&without(&in_file, "SF_JWT_KEY_FILE"), "SF_JWT_KEY", JWT_KEY);
+    for env in [&in_file, &in_variable, &with(&in_variable, "SF_JWT_KEY", &JWT_KEY.replace('\n', "\\n"))] {
+        let run = sf_login(env, &[]);
+        assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    }
+    assert_eq!(org.logins(), 3);
+    let says = |env: &Env| sf_login(env, &[]);
+    let public =
+        "holds a certificate or public key and no private key: give the file that `openssl -keyout` wrote";
+    let run = says(&with(&in_variable, "SF_JWT_KEY", JWT_CERTIFICATE));
+    assert_eq!(run, failed(2, &format!("SF_JWT_KEY {public}")));
+    let run = says(&with(
+        &in_file,
+        "SF_JWT_KEY_FILE",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake-org/keys/test-only.crt.pem"),
+    ));
+    assert_eq!(run, failed(2, &format!("SF_JWT_KEY_FILE {public}")));
+    let run = says(&with(&in_variable, "SF_JWT_KEY", "/run/secrets/jwt"));
+    let path =
+        "holds a path in place of a key: give what is in that file, or set SF_JWT_KEY_FILE to the path";
+    assert_eq!(run, failed(2, &format!("SF_JWT_KEY {path}")));
+    let missing = "SF_CLIENT_ID, SF_USERNAME, SF_JWT_KEY are not set: write the app's consumer key; the username, e.g. \
+                   ada@example.com; the private key's PEM, or its path into SF_JWT_KEY_FILE";
+    assert_eq!(says(&vec![("SF_FLOW", "jwt_bearer".to_owned())]), failed(2, missing));
+    assert_eq!(org.logins(), 3);
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs()
+}
+
+fn assertion(request: &Request) -> String {
+    request.param("assertion").expect("it is sent")
+}
+
+fn claims(request: &Request) -> Value {
+    serde_json::from_slice(&part(&assertion(request), 1)).expect("claims are JSON")
+}
+
+fn part(assertion: &str, n: usize) -> Vec<u8> {
+    BASE64_URL_SAFE_NO_PAD
+        .decode(assertion.split('.').nth(n).expect("it has three parts"))
+        .expect("it is base64")
+}
