@@ -1,6 +1,6 @@
 //! Settings from the environment: those of a login, and a kept token.
 
-use fake_org::{Answer, CLIENT_ID, Org, PASSWORD, USERNAME};
+use fake_org::{Answer, CLIENT_ID, Org, PASSWORD, Proxy, USERNAME};
 use sf_login::ENV_VARS;
 
 use crate::support::{
@@ -362,4 +362,48 @@ fn settings_that_do_not_go_together_are_refused_before_anything_is_sent() {
         assert_eq!(run.stderr, format!("sf-login: {message}\n"));
     }
     assert_eq!(org.connections(), 0);
+}
+
+#[test]
+fn a_token_of_one_org_beside_a_login_at_another_is_refused() {
+    let org = Org::start_tls();
+    let proxy = Proxy::start(&org);
+    let env = |instance: &str, login_url: &str| {
+        let mut env = with(&kept_env(&org, OLD), "SF_ORG_INSTANCE_URL", instance);
+        env.extend([("SF_LOGIN_URL", login_url.to_owned()), ("HTTPS_PROXY", proxy.url())]);
+        with(&env, "SSL_CERT_FILE", &org.ca_file().display().to_string())
+    };
+    let acme = "https://acme.my.salesforce.com";
+    for (login_url, name) in [
+        ("https://other.my.salesforce.com", "other"),
+        ("ACME--Uat.sandbox.my.salesforce.com/services/oauth2/token", "acme--uat"),
+    ] {
+        let says = format!(
+            "SF_ORG_INSTANCE_URL is the org acme, but SF_LOGIN_URL is {name}: unset SF_ACCESS_TOKEN and \
+             SF_ORG_INSTANCE_URL, or correct SF_LOGIN_URL"
+        );
+        assert_eq!(sf_login(&env(acme, login_url), &["get", "limits"]), failed(2, &says));
+        assert_eq!(
+            sf_login(&env(&acme.replace("acme", "ACME"), login_url), &["query", "x"]),
+            failed(2, &says)
+        );
+    }
+    assert_eq!(org.connections(), 0);
+    // Sites, generic hosts and instances have no org's name, and a URL that cannot be one is told when it is used.
+    org.always("/services/data/", Answer::json(200, "{}"));
+    for (instance, login_url) in [
+        (acme, "ACME.my.salesforce.com"),
+        (acme, "https://other.my.site.com/customers"),
+        (acme, "https://login.salesforce.com"),
+        (acme, "http://other.my.salesforce.com"),
+        (&org.url(), "https://other.my.salesforce.com"),
+    ] {
+        let run = sf_login(&env(instance, login_url), &["get", "limits"]);
+        assert_eq!((run.code, &*run.stdout, &*run.stderr), (Some(0), "{}", ""), "{instance} {login_url}");
+    }
+    // A login of its own uses one of the two.
+    let env = [env(acme, "https://other.my.salesforce.com"), org.env()].concat();
+    let env = with(&without(&env, "SF_LOGIN_URL"), "SF_LOGIN_URL", "https://other.my.salesforce.com");
+    let run = sf_login(&env, &[]);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
 }
