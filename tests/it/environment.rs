@@ -401,9 +401,11 @@ fn a_token_of_one_org_beside_a_login_at_another_is_refused() {
         let run = sf_login(&env(instance, login_url), &["get", "limits"]);
         assert_eq!((run.code, &*run.stdout, &*run.stderr), (Some(0), "{}", ""), "{instance} {login_url}");
     }
-    // A login of its own uses one of the two.
-    let env = [env(acme, "https://other.my.salesforce.com"), org.env()].concat();
-    let env = with(&without(&env, "SF_LOGIN_URL"), "SF_LOGIN_URL", "https://other.my.salesforce.com");
-    let run = sf_login(&env, &[]);
-    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    // A login, and a token alone, use one of the two.
+    org.always("/services/oauth2/revoke", Answer::new(200));
+    let other = env(acme, "https://other.my.salesforce.com");
+    let both = [without(&org.env(), "SF_LOGIN_URL"), other].concat();
+    for args in [&[][..], &["exec", "true"], &["revoke"]] {
+        assert_eq!(sf_login(&both, args).code, Some(0), "{args:?}");
+    }
 }

@@ -12,12 +12,12 @@ pub fn with_session(work: impl FnOnce(&Session) -> anyhow::Result<()>) -> anyhow
     let session = Session::from_env()?;
     let first = session.token();
     if !has_token() {
-        announce("", &first, &Login::from_env()?);
+        announce("", &first, || Login::from_env().ok());
     }
     work(&session)?;
     let last = session.token();
     if last.access_token() != first.access_token() {
-        announce("the session had expired; ", &last, &Login::from_env()?);
+        announce("the session had expired; ", &last, || Login::from_env().ok());
     }
     Ok(())
 }
@@ -31,8 +31,7 @@ pub fn kept_token(which: &str) -> anyhow::Result<Token> {
     if !has_token() {
         return usage(&format!("SF_ACCESS_TOKEN is not set: write {which}"));
     }
-    // With a token in the environment, this logs in only once a request needs it.
-    Ok(Session::from_env()?.token())
+    Ok(Token::from_env()?)
 }
 
 pub fn revoke() -> anyhow::Result<()> {
