@@ -384,6 +384,25 @@ fn upsert_records_sees_refusals_within_a_status_of_200() {
     assert_eq!(org.records("Account").len(), 2, "a request is sent as a whole, or not at all");
 }
 
+// jwt_login
+
+#[test]
+fn jwt_login_keeps_the_token_of_its_user_and_drops_that_of_another() {
+    let org = Org::start();
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("jwt-login-{}", std::process::id()));
+    let path = file.to_str().expect("the path is UTF-8");
+    let run = || example(&org.env_for("jwt_bearer"), "jwt_login", &[path], "");
+    let says = || done(&format!("requests run as {USERNAME}\n"));
+    assert_eq!((run(), run(), org.logins()), (says(), says(), 1));
+    org.expire_sessions();
+    assert_eq!((run(), run(), org.logins()), (says(), says(), 2));
+    let kept = fs::read_to_string(path).expect("it is there");
+    fs::write(path, kept.replace(USERNAME, "eve@example.com")).expect("it is ours");
+    assert_eq!((run(), org.logins()), (says(), 3));
+    fs::remove_file(path).expect("it is still there");
+    assert_eq!(example(&[], "jwt_login", &[], ""), failed("Error: usage: jwt_login FILE\n"));
+}
+
 #[test]
 fn a_login_that_fails_in_an_example_shows_the_hints() {
     for name in ["sync_accounts", "bulk_query"] {
