@@ -31,7 +31,7 @@ const COMMANDS: [(&str, &str); 5] = [
 
 /// Each option, the command that has it (the plain login has no name), and how it is written.
 const OPTIONS: [(&str, &str, &str); 4] = [
-    ("--format", "", "sf-login --format NAME"),
+    ("--format", "", "sf-login --format FORMAT"),
     ("--password-stdin", "", "sf-login --password-stdin"),
     ("--use-tooling-api", "query", "sf-login query --use-tooling-api SOQL"),
     ("--all-rows", "query", "sf-login query --all-rows SOQL"),

@@ -48,28 +48,27 @@ fn version_is_the_crates() {
 fn asking_a_command_for_help_sends_nothing() {
     let org = Org::start();
     let help = sf_login(&[], &["--help"]);
-    for args in [
-        ["get", "--help"],
-        ["exec", "--help"],
-        ["exec", "-h"],
-        ["query", "--help"],
-        ["query", "-h"],
-        ["revoke", "--help"],
-    ] {
-        assert_eq!(sf_login(&org.env(), &args), help, "{args:?}");
+    for command in ["exec", "get", "query", "why", "revoke"] {
+        for option in ["--help", "-h"] {
+            assert_eq!(sf_login(&org.env(), &[command, option]), help, "{command} {option}");
+        }
     }
+    assert_eq!(sf_login(&org.env(), &["help"]), help);
     assert_eq!(org.connections(), 0);
 }
 
 #[test]
 fn a_command_line_that_cannot_be_understood_exits_2_and_sends_nothing() {
     let org = Org::start();
+    let no_command = "no such command: there are exec, get, query, why, revoke and help";
     let formats = "--format takes token, json, env, dotenv or header";
     let one_api = "query takes one of --use-tooling-api and --all-rows";
-    let format_elsewhere = "--format does not belong here, but in: sf-login --format NAME";
+    let rows_elsewhere = "--all-rows does not belong here, but in: sf-login query --all-rows SOQL";
+    let password_elsewhere = "--password-stdin does not belong here, but in: sf-login --password-stdin";
+    let format_elsewhere = "--format does not belong here, but in: sf-login --format FORMAT";
     let cases: &[(&[&str], &str)] = &[
-        (&["login"], "no such command: there are exec, get, query, why, revoke and help"),
-        (&[""], "no such command: there are exec, get, query, why, revoke and help"),
+        (&["login"], no_command),
+        (&[""], no_command),
         (&["--format"], formats),
         (&["--format="], formats),
         (&["--format", "yaml"], formats),
@@ -80,21 +79,16 @@ fn a_command_line_that_cannot_be_understood_exits_2_and_sends_nothing() {
         (&["-quiet"], "no option -q"),
         (&["-ä"], "no option -"),
         (&["--password-stdin=yes"], "--password-stdin takes no value"),
-        (
-            &["--password-stdin", "limits"],
-            "no such command: there are exec, get, query, why, revoke and help",
-        ),
+        (&["--password-stdin", "limits"], no_command),
         (&["query", "--all-rows", "--use-tooling-api", "x"], one_api),
         (&["query", "--all-rows=1", "x"], "--all-rows takes no value"),
-        (
-            &["get", "x", "--all-rows"],
-            "--all-rows does not belong here, but in: sf-login query --all-rows SOQL",
-        ),
+        (&["get", "x", "--all-rows"], rows_elsewhere),
         (&["why", "ada", "grace"], "why takes one USERNAME"),
         (&["exec"], "exec takes a COMMAND"),
         (&["exec", "--"], "exec takes a COMMAND"),
         (&["exec", "-x", "env"], "no option -x"),
         (&["exec", "--format=env", "env"], format_elsewhere),
+        (&["exec", "--password-stdin", "env"], password_elsewhere),
         (&["--format", "env", "exec", "env"], format_elsewhere),
         (&["get"], "get takes one PATH"),
         (&["get", "limits", "limits"], "get takes one PATH"),
@@ -104,10 +98,7 @@ fn a_command_line_that_cannot_be_understood_exits_2_and_sends_nothing() {
         (&["get", "--format", "json", "limits"], format_elsewhere),
         (&["get", "limits", "--format=json"], format_elsewhere),
         (&["--format", "json", "get", "limits"], format_elsewhere),
-        (
-            &["query", "--password-stdin"],
-            "--password-stdin does not belong here, but in: sf-login --password-stdin",
-        ),
+        (&["query", "--password-stdin"], password_elsewhere),
     ];
     for (args, says) in cases {
         let expected = failed(2, &format!("{says}\nsee sf-login --help"));
