@@ -104,19 +104,6 @@ fn a_query_that_fails_later_has_printed_what_came_before() {
 }
 
 #[test]
-fn a_query_logs_in_anew_between_pages() {
-    let org = Org::start();
-    org.seed_accounts(30);
-    org.setup(|setup| {
-        setup.page_size = 10;
-        setup.session_uses = Some(2);
-    });
-    let run = sf_login(&org.env(), &["query", "SELECT Id FROM Account"]);
-    assert_eq!((run.code, &*run.stderr, run.stdout.lines().count()), (Some(0), "", 30));
-    assert_eq!(org.logins(), 2);
-}
-
-#[test]
 fn a_page_is_printed_before_the_next_one_is_asked_for() {
     let org = Org::start();
     org.answer_to(QUERY, first_page());
