@@ -12,10 +12,10 @@ use crate::login::log_in;
 /// What the command is not to have, and neither what names a file with it.
 const SECRETS: [&str; 4] = ["SF_CLIENT_SECRET", "SF_PASSWORD", "SF_SECURITY_TOKEN", "SF_JWT_KEY"];
 
-/// Comes back only with an error where a process can become another, and elsewhere once the command has ended.
+/// Comes back only with an error: this process becomes the command, or where that cannot be ends as it does.
 pub fn exec(name: &OsStr, arguments: &[OsString]) -> anyhow::Result<()> {
-    // Whether there is such a command, only the attempt tells: a search of ours before the login would follow
-    // other rules than the system's (PATH, permissions, interpreters), and what it saves is a login that works.
+    // Whether the command exists is not looked at first: a search of ours would follow other rules than the
+    // system's (PATH, permissions, interpreters), and all that a misspelt command costs is a login that works.
     let token = log_in(&Login::from_env()?)?;
     let mut command = Command::new(name);
     command.args(arguments);
