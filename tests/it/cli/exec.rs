@@ -3,33 +3,28 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
-use fake_org::{Answer, Org};
+use fake_org::{Answer, FLOWS, Org};
 
 use super::{TOKEN, program, text};
 use crate::support::{
-    Env, LIMITS, TOKEN_PATH, client_credentials_env, code_env, done, failed, paths, sf_login,
-    sf_login_with_input, with, without,
+    Env, LIMITS, TOKEN_PATH, done, failed, paths, sf_login, sf_login_with_input, with, without,
 };
 
 #[test]
 fn a_command_has_the_token_and_no_secret_in_its_environment() {
     let org = Org::start();
     org.setup(|setup| setup.token = Some(TOKEN.to_owned()));
-    let secrets = ["SF_CLIENT_SECRET", "SF_PASSWORD", "SF_SECURITY_TOKEN", "SF_JWT_KEY"];
     let files = ["SF_CLIENT_SECRET_FILE", "SF_PASSWORD_FILE", "SF_SECURITY_TOKEN_FILE", "SF_JWT_KEY_FILE"];
-    // What was there before is no reason not to log in, and what a flow does not use goes as well.
-    let mut all = client_credentials_env(&org);
-    for name in &secrets[1..] {
-        all.push((name, "kept from the command".to_owned()));
-    }
-    for name in &files[1..] {
-        all.push((name, "/dev/null".to_owned()));
-    }
-    all.push((files[0], String::new()));
-    all.push(("SF_ACCESS_TOKEN", "stale".to_owned()));
-    all.push(("SF_ORG_INSTANCE_URL", "https://acme.my.salesforce.com".to_owned()));
-    all.push(("PATH", "/usr/bin:/bin".to_owned()));
-    for env in [org.env(), code_env(&org), client_credentials_env(&org), all] {
+    let secrets = files.map(|file| file.trim_end_matches("_FILE"));
+    for flow in FLOWS {
+        // What a flow does not use goes as well, and a token is no reason not to log in.
+        let mut env = with(&org.env_for(flow), "SF_ACCESS_TOKEN", "stale");
+        env.push(("SF_ORG_INSTANCE_URL", "https://acme.my.salesforce.com".to_owned()));
+        env.push(("PATH", "/usr/bin:/bin".to_owned()));
+        let unused = if flow == "jwt_bearer" { 0..3 } else { 3..4 };
+        for name in secrets[unused.clone()].iter().chain(&files[unused]) {
+            env.push((name, "/dev/null".to_owned()));
+        }
         let mut expected: Env =
             env.iter().filter(|(name, _)| ![secrets, files].concat().contains(name)).cloned().collect();
         expected = with(&with(&expected, "SF_ACCESS_TOKEN", TOKEN), "SF_ORG_INSTANCE_URL", &org.url());
