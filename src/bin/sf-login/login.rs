@@ -18,7 +18,7 @@ pub fn print_login(format: Format, password_stdin: bool) -> anyhow::Result<()> {
 
 pub fn log_in(login: &Login) -> anyhow::Result<Token> {
     let token = login.token()?;
-    announce("", &token, || Some(login.clone()));
+    announce("", &token);
     Ok(token)
 }
 
@@ -43,20 +43,15 @@ pub fn format_named(name: &str) -> anyhow::Result<Format> {
     })
 }
 
-/// On a terminal only: who reads a file wants the results. Only there is `login` asked for, too: what a pipe held for
-/// a secret can be read once, and then the rest is told.
-pub fn announce(why: &str, token: &Token, login: impl FnOnce() -> Option<Login>) {
-    if !io::stderr().is_terminal() {
-        return;
+/// On a terminal only: who reads a file wants the results.
+//
+// Without the login's own words: to have them, its settings would be read again, and a pipe is empty by then.
+pub fn announce(why: &str, token: &Token) {
+    if io::stderr().is_terminal() {
+        let host = token.instance_url().split("//").last().unwrap_or_default();
+        let user = token.user_id().map(|id| format!(" as user {id}")).unwrap_or_default();
+        let _ = writeln!(io::stderr(), "sf-login: {why}logged in to {host}{user}");
     }
-    let mut words: Vec<String> = login().iter().map(Login::to_string).collect();
-    words.extend(token.user_id().map(|id| format!("user id {id}")));
-    let instance = token.instance_url().split("//").last().unwrap_or_default();
-    // Told once: a login at the org's own host leads nowhere else.
-    if !words.join(" ").split([' ', ',', '/']).any(|word| word == instance) {
-        words.push(format!("instance {instance}"));
-    }
-    let _ = writeln!(io::stderr(), "sf-login: {why}logged in: {}", words.join(", "));
 }
 
 /// The first line of standard input, without its line end and without a byte order mark.

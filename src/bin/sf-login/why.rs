@@ -3,11 +3,10 @@
 use std::env;
 
 use serde_json::Value;
-use sf_login::{LoginStatus, Session, soql_quote};
+use sf_login::{LoginStatus, Session, Token, soql_quote};
 
 use crate::failure::usage;
 use crate::output::print;
-use crate::session::kept_token;
 
 /// What a line of a terminal holds.
 const COLUMNS: usize = 80;
@@ -31,7 +30,7 @@ pub fn why(username: Option<String>) -> anyhow::Result<()> {
     if username.is_empty() {
         return usage("why takes a USERNAME, or the one in SF_USERNAME");
     }
-    let session = Session::new(kept_token("an administrator's token, or the user's own")?)?;
+    let session = Session::new(Token::from_env()?)?;
     let records = |soql: String| session.query(&soql).collect::<Result<Vec<Value>, _>>();
     let users = records(format!("SELECT Id FROM User WHERE Username = {}", soql_quote(username)))?;
     let username = shown(username, COLUMNS);

@@ -1,9 +1,9 @@
 //! `sf-login get`.
 
-use fake_org::{Answer, Org};
+use fake_org::{Answer, Org, PASSWORD};
 
 use super::{TOKEN, program, text};
-use crate::support::{LIMITS, done, failed, kept_env, login, sf_login, with};
+use crate::support::{LIMITS, done, failed, kept_env, login, sf_login, sf_login_with_input, with, without};
 
 #[test]
 fn get_prints_a_resource_byte_for_byte() {
@@ -100,4 +100,13 @@ fn a_page_is_no_resource_unless_it_is_a_file() {
             assert_eq!((run.code, &*run.stdout, run.headline()), (Some(1), "", headline), "{path}");
         }
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_from_a_pipe_is_read_once() {
+    let org = Org::start();
+    let env = with(&without(&org.env(), "SF_PASSWORD"), "SF_PASSWORD_FILE", "/dev/stdin");
+    let run = sf_login_with_input(&env, &["get", "limits"], PASSWORD.as_bytes());
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
 }

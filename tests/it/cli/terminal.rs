@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use fake_org::{Answer, Org, USER_ID, USERNAME};
+use fake_org::{Answer, Org, USER_ID};
 use serde_json::json;
 
 use super::TOKEN;
@@ -16,16 +16,14 @@ fn a_login_says_who_logged_in_and_where() {
         return;
     }
     let org = Org::start();
-    let password = format!("password flow, user {USERNAME}");
-    let said = |who: &str, more: &str| format!("sf-login: logged in: {who}, host {}{more}\r\n", host(&org));
-    let by_password = said(&password, &format!(", security token set, user id {USER_ID}"));
-    let by_app = said("client credentials flow", &format!(", user id {USER_ID}"));
+    let said = |more: &str| format!("sf-login: {more}\r\n");
+    let logged_in = said(&format!("logged in to {} as user {USER_ID}", host(&org)));
     let kept = [org.env(), kept_env(&org, "expired")].concat();
-    let renewed = by_password.replace("logged in", "the session had expired; logged in");
+    let renewed = logged_in.replace("logged in", "the session had expired; logged in");
     let cases = [
-        ("", org.env(), &by_password),
-        ("exec true", org.env(), &by_password),
-        ("get limits", client_credentials_env(&org), &by_app),
+        ("", org.env(), &logged_in),
+        ("exec true", org.env(), &logged_in),
+        ("get limits", client_credentials_env(&org), &logged_in),
         // Told, since every command would log in anew.
         ("get limits", kept, &renewed),
         ("get limits", kept_env(&org, &token(&org)), &String::new()),
@@ -37,8 +35,8 @@ fn a_login_says_who_logged_in_and_where() {
     }
     let elsewhere = json!({ "access_token": TOKEN, "instance_url": "https://acme.my.salesforce.com", "token_type": "Bearer" });
     org.answer_to(TOKEN_PATH, Answer::json(200, elsewhere));
-    let says = said(&password, ", security token set, instance acme.my.salesforce.com");
-    assert_eq!(on_terminal(&org.env(), ">&3").stderr, says, "no id, and another host");
+    let says = said("logged in to acme.my.salesforce.com");
+    assert_eq!(on_terminal(&org.env(), ">&3").stderr, says, "a reply without the user's id");
 }
 
 #[test]

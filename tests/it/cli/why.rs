@@ -121,11 +121,11 @@ fn why_never_logs_in() {
     assert_eq!(request.param("q"), Some(user), "the default is the user of the login");
     assert_eq!(request.header("authorization"), Some(&*format!("Bearer {TOKEN}")));
 
-    let no_token = "SF_ACCESS_TOKEN is not set: write an administrator's token, or the user's own";
-    let no_user = "why takes a USERNAME, or the one in SF_USERNAME";
-    let cases = [(org.env(), no_token), (with(&kept, "SF_USERNAME", ""), no_user)];
-    for (env, says) in cases {
-        assert_eq!(sf_login(&env, &["why"]), failed(2, &format!("{says}\nsee sf-login --help")));
+    let no_token = "SF_ACCESS_TOKEN, SF_ORG_INSTANCE_URL are not set: write an access token, and the instance that it \
+                    is for";
+    let no_user = "why takes a USERNAME, or the one in SF_USERNAME\nsee sf-login --help";
+    for (env, says) in [(org.env(), no_token), (with(&kept, "SF_USERNAME", ""), no_user)] {
+        assert_eq!(sf_login(&env, &["why"]), failed(2, says));
     }
     assert_eq!(org.requests().len(), 0, "{:?}", paths(&org.requests()));
 }
