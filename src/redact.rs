@@ -136,15 +136,13 @@ fn capped(text: String) -> String {
 
 /// Whether a character takes room on a terminal and leaves the order of the others as it is.
 fn is_visible(c: char) -> bool {
-    const HIDDEN: [RangeInclusive<char>; 9] = [
-        '\u{ad}'..='\u{ad}',
-        '\u{61c}'..='\u{61c}',
-        '\u{180e}'..='\u{180e}',
-        '\u{200b}'..='\u{200f}',
-        '\u{2028}'..='\u{202e}',
-        '\u{2060}'..='\u{206f}',
-        '\u{fe00}'..='\u{fe0f}',
-        '\u{feff}'..='\u{feff}',
+    /// Unicode's `Default_Ignorable_Code_Point`.
+    #[rustfmt::skip]
+    const HIDDEN: [RangeInclusive<char>; 17] = [
+        '\u{ad}'..='\u{ad}', '\u{34f}'..='\u{34f}', '\u{61c}'..='\u{61c}', '\u{115f}'..='\u{1160}',
+        '\u{17b4}'..='\u{17b5}', '\u{180b}'..='\u{180f}', '\u{200b}'..='\u{200f}', '\u{202a}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}', '\u{3164}'..='\u{3164}', '\u{fe00}'..='\u{fe0f}', '\u{feff}'..='\u{feff}',
+        '\u{ffa0}'..='\u{ffa0}', '\u{fff0}'..='\u{fff8}', '\u{1bca0}'..='\u{1bca3}', '\u{1d173}'..='\u{1d17a}',
         '\u{e0000}'..='\u{e0fff}',
     ];
     !c.is_control() && !HIDDEN.iter().any(|range| range.contains(&c))

@@ -1,10 +1,10 @@
 //! What errors and other values show of themselves, and what they are.
 
-use fake_org::{CLIENT_ID, CLIENT_SECRET, Org, USERNAME};
+use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, USERNAME};
 use serde_json::Value;
 use sf_login::{ApiError, App, Error, ErrorKind, Login, Records, Session, Token};
 
-use crate::support::{assert_no_secret, login, session, shown};
+use crate::support::{assert_no_secret, kept, login, session, shown};
 
 #[test]
 fn both_forms_of_main_show_all_of_an_error() {
@@ -103,4 +103,24 @@ fn public_types_can_be_sent_and_shared() {
     shared::<Error>();
     shared::<ErrorKind>();
     shared::<ApiError>();
+}
+
+#[test]
+fn characters_that_nobody_sees_are_taken_out() {
+    // The first and the last of each range of Unicode's Default_Ignorable_Code_Point.
+    let hidden = "\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180f}\u{200b}\u{200f}\u{202a}\
+                  \u{202e}\u{2060}\u{206f}\u{3164}\u{fe00}\u{fe0f}\u{feff}\u{ffa0}\u{fff0}\u{fff8}\u{1bca0}\
+                  \u{1bca3}\u{1d173}\u{1d17a}\u{e0000}\u{e0fff}";
+    let beside = "\u{ae}\u{34e}\u{350}\u{61b}\u{61d}\u{115e}\u{1161}\u{17b3}\u{17b6}\u{180a}\u{1810}\u{2010}\
+                  \u{2070}\u{3163}\u{3165}\u{fdff}\u{fe10}\u{ff9f}\u{ffa1}\u{1bc9f}\u{1d172}\u{1d17b}";
+    let org = Org::start();
+    for (message, said) in [
+        (format!("a{hidden}b{beside}c"), format!("ab{beside}c")),
+        (format!("SELECT{hidden} a\n  {hidden} ^"), "SELECT a\n   ^".to_owned()),
+    ] {
+        org.answer(Answer::api_error(400, "ODD", &message));
+        let error = kept(&org).get::<Value>("x").unwrap_err();
+        let ErrorKind::Api { errors, .. } = error.kind() else { panic!("{error}") };
+        assert_eq!(errors[0].message, said);
+    }
 }
