@@ -1,6 +1,6 @@
 //! `Error`: what failed, why, and what to look at; how it reads.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 /// Why something failed, and what to look at.
@@ -168,59 +168,80 @@ pub(crate) fn setting(name: &str, problem: impl Into<String>) -> Error {
     Error(Arc::new(Failure { kind, tried: None, hints: Vec::new(), transient: false, lasting: false }))
 }
 
+/// One line of a message. Whatever words come into it, they end no line: the next could pass for one of ours.
+struct Line<'f, 'a>(&'f mut fmt::Formatter<'a>);
+
+impl Line<'_, '_> {
+    fn next(&mut self, begin: &str, text: &str) -> fmt::Result {
+        write!(self.0, "\n{begin}")?;
+        self.write_str(text)
+    }
+}
+
+impl fmt::Write for Line<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        text.split_inclusive(ends_line).try_for_each(|part| match part.strip_suffix(ends_line) {
+            Some(part) => write!(self.0, "{part} "),
+            None => self.0.write_str(part),
+        })
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = Line(f);
         match &self.0.kind {
-            ErrorKind::Setting { name, problem } => write!(f, "{name} {problem}"),
-            ErrorKind::Transport { host, cause } => write!(f, "no reply from {host}: {cause}"),
+            ErrorKind::Setting { name, problem } => write!(line, "{name} {problem}"),
+            ErrorKind::Transport { host, cause } => write!(line, "no reply from {host}: {cause}"),
             ErrorKind::Refused { status, error, description } => match &**description {
-                "" => write!(f, "login refused: {error} (HTTP {status})"),
-                _ => write!(f, "login refused: {description} ({error}, HTTP {status})"),
+                "" => write!(line, "login refused: {error} (HTTP {status})"),
+                _ => write!(line, "login refused: {description} ({error}, HTTP {status})"),
             },
             ErrorKind::Api { status, errors } => {
                 /// More than fits a screen.
                 const MOST: usize = 10;
-                f.write_str("request refused: ")?;
+                line.write_str("request refused: ")?;
                 for (n, error) in errors.iter().take(MOST).enumerate() {
-                    write!(f, "{}{error}", if n > 0 { "; " } else { "" })?;
+                    write!(line, "{}{error}", if n > 0 { "; " } else { "" })?;
                 }
                 if errors.len() > MOST {
-                    write!(f, "; and {} more", errors.len() - MOST)?;
+                    write!(line, "; and {} more", errors.len() - MOST)?;
                 }
-                write!(f, " (HTTP {status})")?;
+                write!(line, " (HTTP {status})")?;
                 // What is to be read as lines: the SOQL, and the caret below its mistake.
                 for error in errors.iter().take(MOST) {
                     let (lines, _) = error.message.rsplit_once('\n').unwrap_or_default();
-                    lines.lines().try_for_each(|line| write!(f, "\n{line}"))?;
+                    lines.lines().try_for_each(|text| line.next("  ", text))?;
                 }
                 Ok(())
             }
             ErrorKind::Unexpected { status, problem } => {
-                write!(f, "unexpected reply: {problem} (HTTP {status})")
+                write!(line, "unexpected reply: {problem} (HTTP {status})")
             }
         }?;
-        if let Some(tried) = &self.0.tried {
-            write!(f, "\ntried: {tried}")?;
-        }
-        self.0.hints.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
+        let tried = self.0.tried.iter().map(|tried| ("tried: ", tried));
+        let hints = self.0.hints.iter().map(|hint| ("hint: ", hint));
+        tried.chain(hints).try_for_each(|(begin, text)| line.next(begin, text))
     }
 }
 
 impl fmt::Display for ApiError {
     /// On one line: of a message of several lines, the last, which says what is wrong.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = Line(f);
         let message = self.message.lines().next_back().unwrap_or_default().trim();
         match (&*self.error_code, message) {
-            (code, "") => f.write_str(code),
-            ("", message) => f.write_str(message),
-            (code, message) => write!(f, "{message} ({code})"),
+            (code, "") => line.write_str(code),
+            ("", message) => line.write_str(message),
+            (code, message) => write!(line, "{message} ({code})"),
         }?;
         if self.fields.is_empty() {
             return Ok(());
         }
         /// More than a person reads.
         const MOST: usize = 10;
-        write!(f, " [fields: {}]", self.fields[..self.fields.len().min(MOST)].join(", "))
+        write!(line, " [fields: {}]", self.fields[..self.fields.len().min(MOST)].join(", "))
     }
 }
 

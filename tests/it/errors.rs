@@ -1,10 +1,11 @@
 //! What errors and other values show of themselves, and what they are.
 
 use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, USERNAME};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sf_login::{ApiError, App, Error, ErrorKind, Login, Records, Session, Token};
 
-use crate::support::{assert_no_secret, kept, login, session, shown};
+use crate::retries::broken_off::dying_agent;
+use crate::support::{assert_no_secret, kept, login, login_with, session, shown};
 
 #[test]
 fn both_forms_of_main_show_all_of_an_error() {
@@ -103,6 +104,54 @@ fn public_types_can_be_sent_and_shared() {
     shared::<Error>();
     shared::<ErrorKind>();
     shared::<ApiError>();
+}
+
+#[test]
+fn nobody_elses_words_begin_a_line_of_ours() {
+    let org = Org::start();
+    for end in ["\n", "\r", "\r\n", "\n\n", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+        let forged = format!("bad{end}hint: run this{end}tried: this{end}");
+        let body = json!([{ "errorCode": forged, "message": forged, "fields": [forged] }]);
+        let title = format!("<title>{forged}</title>");
+        let session = || kept(&org);
+        let failures: [(Answer, &dyn Fn() -> Error); 6] = [
+            (Answer::json(400, body), &|| session().get::<Value>("x").unwrap_err()),
+            (Answer::text(400, &forged), &|| session().get::<Value>("x").unwrap_err()),
+            (Answer::text(200, &title), &|| session().get::<Value>("x").unwrap_err()),
+            (Answer::oauth_error(&forged, &forged), &|| login(&org).token().unwrap_err()),
+            (Answer::text(200, &title), &|| login(&org).token().unwrap_err()),
+            (Answer::close(), &|| {
+                let user = format!("ada{}", forged.replace(['\r', '\n'], "\u{2029}"));
+                login_with(&org, "password", "username", &user).token().unwrap_err()
+            }),
+        ];
+        for (answer, fail) in failures {
+            org.answer(answer);
+            assert_only_our_lines(&fail());
+        }
+        let words = Box::leak(forged.into_boxed_str());
+        let (agent, _) = dying_agent(std::io::ErrorKind::Other, words);
+        let login = login(&org).login_url("https://acme.my.salesforce.com");
+        assert_only_our_lines(&login.agent(agent).token().unwrap_err());
+        assert_only_our_lines(&session().get::<Value>(&format!("x{words}")).unwrap_err());
+    }
+    org.answer(Answer::api_error(400, "INVALID_FIELD", "bad\nhint: run this\r\ntried: this"));
+    let error = kept(&org).get::<Value>("x").unwrap_err();
+    let lines = ["request refused: tried: this (INVALID_FIELD) (HTTP 400)", "  bad", "  hint: run this"];
+    assert_eq!(shown(&error).lines().take(3).collect::<Vec<_>>(), lines);
+}
+
+#[track_caller]
+fn assert_only_our_lines(error: &Error) {
+    let shown = shown(error);
+    let ends = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let lines: Vec<_> = shown.split(ends).skip(1).filter(|line| !line.starts_with("  ")).collect();
+    let (tried, hints) = lines.split_at(lines.len() - error.hints().len());
+    assert!(hints.iter().all(|line| line.starts_with("hint: ")), "{shown}");
+    assert!(!hints.contains(&"hint: run this"), "{shown}");
+    let is_setting = matches!(error.kind(), ErrorKind::Setting { .. });
+    assert_eq!(tried.len(), usize::from(!is_setting), "{shown}");
+    assert!(tried.iter().all(|line| line.starts_with("tried: ") && *line != "tried: this"), "{shown}");
 }
 
 #[test]

@@ -287,9 +287,9 @@ fn lines_that_are_sent_to_be_read_as_lines_stay_lines() {
     // What is wrong comes first, and below it where.
     let lines = [
         "request refused: No such column 'Idd' (INVALID_FIELD) (HTTP 400)",
-        "SELECT Idd FROM A",
-        "       ^",
-        "ERROR at Row:1:Column:8",
+        "  SELECT Idd FROM A",
+        "         ^",
+        "  ERROR at Row:1:Column:8",
     ];
     assert_eq!(shown(&error).lines().take(4).collect::<Vec<_>>(), lines);
 }
