@@ -37,8 +37,9 @@ impl Context<'_> {
     }
 
     pub(crate) fn no_reply(&self, error: &NoReply) -> Error {
-        // The TLS library's words can be a certificate's, which the other side has made.
-        let is_theirs = matches!(error.cause, Cause::Certificate | Cause::Tls | Cause::Other);
+        use Cause::{Certificate, NotHttp, Other, Proxy, Tls, Unreachable};
+        // The words of the TLS library, which can be a certificate's, of a transport or of a parser.
+        let is_theirs = matches!(error.cause, Certificate | Tls | Unreachable | NotHttp | Proxy(0) | Other);
         let withheld = is_theirs && self.secrets.stand_in(&error.words);
         let words = if withheld { WITHHELD.to_owned() } else { printable(&error.words) };
         match error.status {

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, setting};
 use crate::hints::case::{Odd, Symptom, Tried};
 #[cfg(feature = "jwt")]
 use crate::jwt::{Claims, GRANT_TYPE};
-use crate::redact::Secrets;
+use crate::redact::{Secrets, secret_of};
 use crate::refusal::{Refusal, oauth_fault};
 use crate::settings::{Flow, Settings};
 use crate::token::Token;
@@ -23,17 +23,15 @@ use crate::wire::send::{Request, secret_header};
 use crate::wire::url::{Url, form, read_form};
 use crate::wire::{Deadline, RequestKind};
 
-/// Logs in by the settings' flow. `secrets` are others that no message may show.
+/// Logs in by the settings' flow. `secrets` are those of the settings, and others that no message may show.
 pub(crate) fn log_in(
     settings: &Settings,
     client: &Client,
     deadline: Deadline,
-    mut secrets: Vec<String>,
+    secrets: Secrets,
 ) -> Result<Token, Error> {
     let site = settings.check()?;
-    secrets.extend(settings.secrets());
-    let secrets = Secrets { known: secrets, told: true };
-    let mut exchange = Exchange { settings, client, deadline, site, secrets };
+    let mut exchange = Exchange { settings, client, deadline, site, secrets: secrets.told() };
     let mut fields = vec![("client_id", &*settings.client_id)];
     fields.extend(settings.client_secret.as_deref().map(|secret| ("client_secret", secret)));
     match &settings.flow {
@@ -46,7 +44,8 @@ pub(crate) fn log_in(
         Flow::CodeCredentials { username, password, redirect_uri } => {
             let verifier = code_verifier()?;
             let basic = BASE64_STANDARD.encode(format!("{username}:{password}"));
-            exchange.secrets.known.extend([verifier.clone(), basic.clone()]);
+            exchange.secrets.add(&verifier);
+            exchange.secrets.add(&basic);
             let code = exchange.code(&basic, redirect_uri, &verifier)?;
             fields.extend([("code", &*code), ("redirect_uri", redirect_uri), ("code_verifier", &verifier)]);
             // A code is spent by the first exchange that arrives, a password is not.
@@ -60,7 +59,7 @@ pub(crate) fn log_in(
             let claims = Claims { iss: &settings.client_id, sub: username, aud };
             let key = key.as_ref().map_err(bad_key)?;
             let assertion = claims.sign(key, SystemTime::now()).map_err(|problem| bad_key(&problem))?;
-            exchange.secrets.known.push(assertion.clone());
+            exchange.secrets.add(&assertion);
             // The assertion says which app it is; a consumer secret, even a wrong one, has no part in it.
             exchange.token(RequestKind::Login, GRANT_TYPE, &[("assertion", &assertion)])
         }
@@ -122,7 +121,7 @@ impl Exchange<'_> {
         let (Some(code), 200..=399) = (text("code"), reply.status) else {
             return Err(self.context().unexpected(reply.status, Odd::NoCode, "no code in it"));
         };
-        self.secrets.known.push(code.to_owned());
+        self.secrets.add(code);
         match text("sfdc_community_url").map(|url| parse_login_url(url, true)) {
             None => {}
             Some(Ok(community)) if community.origin == self.site.origin => self.site = community,
@@ -147,7 +146,7 @@ impl Exchange<'_> {
             return Ok(reply);
         };
         let mut context = self.context();
-        context.secrets.known.extend(refusal.secrets.clone());
+        refusal.secrets.iter().for_each(|secret| context.secrets.add(secret_of(secret)));
         let kind = ErrorKind::Refused {
             status: reply.status,
             error: context.secrets.show(&refusal.error),

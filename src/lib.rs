@@ -67,20 +67,22 @@
 //!
 //! - Secrets (passwords, security tokens, client secrets, access tokens, codes) appear in no `Debug`,
 //!   `Display`, hint or panic, and in no log record while the logger's maximum level is debug. Of what a
-//!   *login* host says, only plain words are shown: letters in words of ordinary length, none of them a part
-//!   of a secret. What the *API* says is shown unless six letters and digits that stand together in a secret,
-//!   or all of its letters and digits, stand in it.
+//!   *login* host says, only plain words are shown: letters in words of ordinary length, no part of a secret
+//!   among them. What the *API* says is shown unless a part of a secret stands in it. A part is six letters
+//!   and digits in a row at a login host, twelve at the API, or all of a shorter secret's, in any case and
+//!   whatever stands between them; a secret with fewer than four is looked for as words of its own.
 //! - Credentials go over https only (plain http to `127.0.0.0/8`, `[::1]` and `localhost`, and there never
 //!   through a proxy); redirects are not followed. The token goes to the instance's own origin only.
 //! - Every exchange has a deadline and every reply a size limit, after decompression. A refused login is not
 //!   repeated, and a truncated reply is an error.
 //!
-//! Not covered: memory is not wiped; the API repeating a token in an encoding (base64, say); a secret that is
-//! one plain word and comes back rearranged; the instance's name, as the login host gives it; at log level
-//! trace, ureq's own records, and at debug what a server writes into headers like `Server`; a caller's agent,
-//! whose middleware, resolver and connectors are the caller's to trust; a body delimited only by the
-//! connection's end, which cannot be told from a truncated one (JSON that was truncated is still an error); a
-//! proxy that sends its answer to `CONNECT` byte by byte, which the deadline does not end.
+//! Not covered: memory is not wiped; the API repeating a secret in an encoding (base64, say, or letters that
+//! look alike); a secret that is plain words and comes back rearranged, or with letters between its own; the
+//! instance's name, as the login host gives it; at log level trace, ureq's own records, and at debug what a
+//! server writes into headers like `Server`; a caller's agent, whose middleware, resolver and connectors are
+//! the caller's to trust; a body delimited only by the connection's end, which cannot be told from a
+//! truncated one (JSON that was truncated is still an error); a proxy that sends its answer to `CONNECT` byte
+//! by byte, which the deadline does not end.
 //!
 //! # Memory
 //!

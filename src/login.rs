@@ -246,7 +246,7 @@ impl Login {
     /// anything else. A refused login must not be repeated in a loop: failed logins lock the user out.
     pub fn token(&self) -> Result<Token, Error> {
         let client = Client::new(self.0.agent.clone())?;
-        log_in(&self.0, &client, Deadline::after(self.0.timeout), Vec::new())
+        log_in(&self.0, &client, Deadline::after(self.0.timeout), self.0.secrets())
     }
 
     /// Logs in and makes the session, ready for requests.
@@ -256,7 +256,7 @@ impl Login {
     /// As [`token`](Login::token).
     pub fn session(self) -> Result<Session, Error> {
         let client = Client::new(self.0.agent.clone())?;
-        let token = log_in(&self.0, &client, Deadline::after(self.0.timeout), Vec::new())?;
+        let token = log_in(&self.0, &client, Deadline::after(self.0.timeout), self.0.secrets())?;
         Ok(Session::made_of(client, token, Renewal::Login(Box::new(self.0))))
     }
 

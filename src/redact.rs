@@ -1,36 +1,89 @@
 //! Which words of the other side a message may show, and in what shape.
 
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use crate::wire::url::Url;
 
+/// How many letters and digits of a secret, in a row among its letters and digits, are a part of it.
+const WINDOW: usize = 6;
+
+/// As `WINDOW`, in what the API says: that is mostly about the customer's own words, and six letters of a
+/// passphrase are an ordinary word.
+const API_WINDOW: usize = 12;
+
 /// What no message may show.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Secrets {
-    pub(crate) known: Vec<String>,
+    // Shared, since each message has its own `Secrets`, and a session may have had many tokens.
+    known: Arc<Known>,
     /// Whether the words are those of a host that has just been told them: a login host, which may repeat
     /// them in any encoding. Of what it says, only plain words are shown.
-    pub(crate) told: bool,
+    told: bool,
 }
 
+/// The secrets, in the forms in which a text is searched for them.
+#[derive(Clone, Default)]
+struct Known {
+    /// Each `WINDOW` letters and digits of a secret; and how many of these, one beginning a letter after the
+    /// other, are a part of it in what the API says.
+    windows: HashMap<u128, usize>,
+    /// What is shorter, and the shape of a text in which it is to be found.
+    short: Vec<(Shape, String)>,
+}
+
+type Shape = fn(&str) -> String;
+
 impl Secrets {
+    pub(crate) fn add(&mut self, secret: &str) {
+        let known = Arc::make_mut(&mut self.known);
+        let letters = letters(secret);
+        match letters.chars().count() {
+            // What is never shown needs no search.
+            0 if one_line(secret).is_empty() => {}
+            0 => known.short.push((one_line, one_line(secret))),
+            // Within other words, three letters stand in nearly every message.
+            1..4 => known.short.extend([secret, &letters].map(|secret| (words as _, words(secret)))),
+            4..WINDOW => known.short.push((self::letters, letters)),
+            length => {
+                let in_a_row = length.min(API_WINDOW) - WINDOW + 1;
+                for window in windows(&letters).skip(WINDOW - 1) {
+                    let needed = known.windows.entry(window).or_insert(in_a_row);
+                    *needed = in_a_row.min(*needed);
+                }
+            }
+        }
+    }
+
+    /// For the words of a login host.
+    pub(crate) fn told(self) -> Secrets {
+        Secrets { told: true, ..self }
+    }
+
     /// The other side's words on one line, unless they could give a secret away.
     pub(crate) fn show(&self, said: &str) -> String {
         self.show_as(said, printable)
     }
 
-    pub(crate) fn show_as(&self, said: &str, shape: fn(&str) -> String) -> String {
-        if self.may_show(&one_line(said)) { shape(said) } else { WITHHELD.to_owned() }
+    pub(crate) fn show_as(&self, said: &str, shape: Shape) -> String {
+        if self.may_show(said) { shape(said) } else { WITHHELD.to_owned() }
     }
 
     fn may_show(&self, said: &str) -> bool {
-        let shares_word = |secret: &String| self.told && shares_word(said, secret);
-        (!self.told || is_plain(said)) && !self.stand_in(said) && !self.known.iter().any(shares_word)
+        (!self.told || is_plain(&one_line(said))) && !self.stand_in(said)
     }
 
+    /// Whether a part of a secret stands in `said`, in any case and whatever stands between its letters.
     pub(crate) fn stand_in(&self, said: &str) -> bool {
-        self.known.iter().any(|secret| holds(said, secret))
+        let mut in_a_row = 0;
+        let has_part = windows(&letters(said)).any(|window| {
+            let needed = self.known.windows.get(&window);
+            in_a_row = if needed.is_some() { in_a_row + 1 } else { 0 };
+            needed.is_some_and(|needed| self.told || in_a_row >= *needed)
+        });
+        has_part || self.known.short.iter().any(|(shape, secret)| shape(said).contains(secret))
     }
 
     pub(crate) fn origin(&self, url: &Url) -> String {
@@ -55,8 +108,10 @@ impl Secrets {
 pub(crate) const WITHHELD: &str = "(withheld: it could hold a secret)";
 
 /// What is secret in a token: of Salesforce's session ids, what follows the org's id and the `!`.
-pub(crate) fn secret_of(token: &str) -> String {
-    token.split_once('!').map_or(token, |(_, secret)| secret).to_owned()
+pub(crate) fn secret_of(token: &str) -> &str {
+    let is_org = |org: &str| org.starts_with("00D") && org.len() <= 18;
+    let parts = token.split_once('!').filter(|(org, secret)| is_org(org) && !secret.is_empty());
+    parts.map_or(token, |(_, secret)| secret)
 }
 
 /// Whether all of `text` is plain words: ASCII letters in words of ordinary length, in capitals, in small
@@ -71,32 +126,37 @@ fn is_plain(text: &str) -> bool {
     })
 }
 
-/// Whether one of the words of `text` stands in the secret, as a word of it.
-fn shares_word(text: &str, secret: &str) -> bool {
-    let words = |text: &str| -> Vec<String> {
-        let words = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() >= 4);
-        words.map(str::to_lowercase).collect()
-    };
-    let secret = words(secret);
-    words(text).iter().any(|word| secret.contains(word))
+/// The last `WINDOW` letters and digits, after each of them. A letter is 21 bits, and a place without one yet is
+/// ones, which no letter is.
+fn windows(letters: &str) -> impl Iterator<Item = u128> {
+    const BITS: usize = 21;
+    letters.chars().scan(u128::MAX, |window, c| {
+        *window = (*window << BITS | u128::from(c)) & (u128::MAX >> (128 - WINDOW * BITS));
+        Some(*window)
+    })
 }
 
-/// Whether letters and digits of the secret stand in `text`, in any case: six or more that stand together in
-/// it, or all of them one after another.
-fn holds(text: &str, secret: &str) -> bool {
-    let (text, secret) = (text.to_lowercase(), secret.to_lowercase());
-    let is_between = |c: char| !c.is_alphanumeric();
-    let whole = letters_and_digits(&secret);
-    let has_whole = match whole.chars().count() {
-        0 => text.contains(&secret),
-        1..4 => text.split(is_between).any(|word| word == whole),
-        _ => letters_and_digits(&text).contains(&whole),
-    };
-    has_whole || secret.split(is_between).any(|run| run.chars().count() >= 6 && text.contains(run))
+/// The letters and digits of a text, one after another.
+fn letters(text: &str) -> String {
+    let mut letters = without_case(text);
+    letters.retain(is_letter);
+    letters
 }
 
-fn letters_and_digits(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).collect()
+/// The letters and digits of a text, with a space before and after each word.
+fn words(text: &str) -> String {
+    let text = without_case(text);
+    let words = text.split(|c| !is_letter(c)).filter(|word| !word.is_empty());
+    format!(" {} ", words.collect::<Vec<_>>().join(" "))
+}
+
+/// In capitals, where `ß` is `SS` and every sigma the same.
+fn without_case(text: &str) -> String {
+    text.to_lowercase().to_uppercase()
+}
+
+fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() && is_visible(c)
 }
 
 /// How much of the other side's words a message takes, in characters.
@@ -105,12 +165,17 @@ const LONGEST_QUOTE: usize = 500;
 /// Words as a message may show them: on one line, without what moves a terminal's cursor or hides text, and
 /// not too long.
 pub(crate) fn printable(text: &str) -> String {
-    capped(one_line(text))
+    // No more words than have room.
+    capped(&visible_words(text).take(LONGEST_QUOTE).collect::<Vec<_>>().join(" "))
 }
 
 fn one_line(text: &str) -> String {
-    let shown: String = text.chars().filter(|c| c.is_whitespace() || is_visible(*c)).collect();
-    shown.split_whitespace().collect::<Vec<_>>().join(" ")
+    visible_words(text).collect::<Vec<_>>().join(" ")
+}
+
+fn visible_words(text: &str) -> impl Iterator<Item = String> {
+    let words = text.split_whitespace().map(|word| word.chars().filter(|c| is_visible(*c)).collect());
+    words.filter(|word: &String| !word.is_empty())
 }
 
 /// As `printable`, but lines stay lines, and what stands below another thing stays below it.
@@ -122,15 +187,15 @@ pub(crate) fn lines(text: &str) -> String {
     }
     let show = |c: char| if c.is_whitespace() { Some(' ') } else { is_visible(c).then_some(c) };
     let lines = text.lines().map(|line| line.chars().filter_map(show).collect::<String>());
-    let lines = lines.map(|line| capped(line.trim_end().to_owned())).filter(|line| !line.is_empty());
+    let lines = lines.map(|line| capped(line.trim_end())).filter(|line| !line.is_empty());
     let lines: Vec<String> = lines.collect();
     lines[lines.len().saturating_sub(MOST)..].join("\n")
 }
 
-fn capped(text: String) -> String {
+fn capped(text: &str) -> String {
     match text.char_indices().nth(LONGEST_QUOTE) {
         Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
+        None => text.to_owned(),
     }
 }
 

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
-use crate::redact::secret_of;
 use crate::wire::Fault;
 use crate::wire::reply::Reply;
 use crate::wire::url::read_form;
@@ -40,7 +39,7 @@ impl Refusal {
         Some(Refusal {
             error: text("error")?,
             description: text("error_description").unwrap_or_default(),
-            secrets: ["access_token", "code"].into_iter().filter_map(text).map(|s| secret_of(&s)).collect(),
+            secrets: ["access_token", "code"].into_iter().filter_map(text).collect(),
         })
     }
 

@@ -32,8 +32,8 @@ pub(crate) struct Shared {
 
 struct State {
     token: Arc<Token>,
-    /// Every access token that the session has had, for messages to withhold.
-    secrets: Vec<String>,
+    /// The login's, and every access token that the session has had.
+    secrets: Secrets,
     /// When the token was issued, if that was by a new login and no request has been accepted with it yet.
     unproven_since: Option<Instant>,
     /// A thread is logging in again.
@@ -44,13 +44,13 @@ struct State {
 
 impl Shared {
     pub(crate) fn new(token: Token, renewal: Renewal) -> Shared {
-        let state = State {
-            secrets: vec![secret_of(token.access_token())],
-            token: Arc::new(token),
-            unproven_since: None,
-            logging_in: false,
-            failure: None,
+        let mut secrets = match &renewal {
+            Renewal::Login(login) => login.secrets(),
+            Renewal::TokenAlone | Renewal::Unusable(_) => Secrets::default(),
         };
+        secrets.add(secret_of(token.access_token()));
+        let state =
+            State { secrets, token: Arc::new(token), unproven_since: None, logging_in: false, failure: None };
         let instance = state.token.instance.clone();
         Shared { instance, renewal, state: Mutex::new(state), login_ended: Condvar::new() }
     }
@@ -135,8 +135,8 @@ impl Shared {
                 let Some(other) = used.differs_in(&token) else {
                     return Ok(token);
                 };
-                let secrets = Secrets { known: secrets, told: true };
-                let context = Context { host: &used.instance.authority, secrets, tried: Tried::Login(login) };
+                let (host, secrets) = (&*used.instance.authority, secrets.told());
+                let context = Context { host, secrets, tried: Tried::Login(login) };
                 let (theirs, ours) = (context.secrets.origin(&token.instance), &used.instance.origin);
                 // Of its ids, a login host could make anything.
                 let problem = match other {
@@ -149,7 +149,7 @@ impl Shared {
         let mut state = self.lock();
         match outcome {
             Ok(token) => {
-                state.secrets.push(secret_of(token.access_token()));
+                state.secrets.add(secret_of(token.access_token()));
                 state.token = Arc::new(token);
                 state.unproven_since = Some(Instant::now());
                 state.failure = None;
@@ -163,11 +163,7 @@ impl Shared {
     }
 
     pub(crate) fn context<'a>(&'a self, request: &'a Request<'_>) -> Context<'a> {
-        let mut known = self.lock().secrets.clone();
-        if let Renewal::Login(login) = &self.renewal {
-            known.extend(login.secrets());
-        }
-        let secrets = Secrets { known, told: false };
+        let secrets = self.lock().secrets.clone();
         let tried = Tried::Request { request, renewal: &self.renewal };
         Context { host: &request.to.authority, secrets, tried }
     }

@@ -7,7 +7,7 @@ use crate::address::{is_generic, parse_login_url};
 use crate::error::{Error, setting};
 #[cfg(feature = "jwt")]
 use crate::key::Key;
-use crate::redact::printable;
+use crate::redact::{Secrets, printable};
 use crate::wire::url::{BadUrl, Url};
 
 /// All settings of a login.
@@ -103,10 +103,11 @@ impl Settings {
         self.values().into_iter().find_map(|(setting, value, _)| (setting == name).then_some(value))
     }
 
-    pub(crate) fn secrets(&self) -> Vec<String> {
-        let secrets =
-            self.values().into_iter().filter(|(_, value, is_secret)| *is_secret && !value.is_empty());
-        secrets.map(|(_, value, _)| value.to_owned()).collect()
+    pub(crate) fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        let values = self.values().into_iter();
+        values.filter(|(.., is_secret)| *is_secret).for_each(|(_, value, _)| secrets.add(value));
+        secrets
     }
 
     /// Names the setting as the caller wrote it: `login_url`, `SF_LOGIN_URL` or `SF_PASSWORD_FILE`.

@@ -104,7 +104,7 @@ const ODD_LOGINS: &[Oddity] = &[
     (usual, || Answer::json(200, " ".repeat(1024 * 1024 + 1))),
     (usual, || Answer::redirect(301, "https://acme.my.salesforce.mil/services/oauth2/token")),
     (usual, || Answer::redirect(302, "/secur/login.jsp")),
-    (code_credentials, || Answer::html(200, "Login | Customers")),
+    (code_credentials, || Answer::html(200, "Login | Partners")),
     (
         || {
             app()

@@ -284,13 +284,16 @@ fn in_whatever_encoding_a_login_host_echoes_a_secret_nothing_of_it_is_shown() {
 }
 
 #[test]
-fn certificate_that_names_a_secret_is_withheld() {
+fn secret_in_the_words_of_a_transport_is_withheld() {
+    use std::io::ErrorKind::{InvalidData, NetworkUnreachable, Other};
     let words = format!("invalid peer certificate: certificate is only valid for {SECURITY_TOKEN}.example");
-    let (agent, _) = dying_agent(std::io::ErrorKind::InvalidData, Box::leak(words.into_boxed_str()));
-    let error =
-        login(&Org::start()).login_url("https://acme.my.salesforce.com").agent(agent).token().unwrap_err();
-    let expected = "no reply from acme.my.salesforce.com: (withheld: it could hold a secret)";
-    assert_eq!(headline(&error), expected);
+    let words = &*Box::leak(words.into_boxed_str());
+    for kind in [InvalidData, NetworkUnreachable, Other] {
+        let (agent, _) = dying_agent(kind, words);
+        let login = login(&Org::start()).login_url("https://acme.my.salesforce.com").agent(agent);
+        let expected = "no reply from acme.my.salesforce.com: (withheld: it could hold a secret)";
+        assert_eq!(headline(&login.token().unwrap_err()), expected, "{kind}");
+    }
 }
 
 #[test]
@@ -327,6 +330,93 @@ fn every_token_that_a_session_has_had_is_withheld() {
     assert_eq!((error.status(), org.logins()), (Some(400), 2));
     for part in ["old.Token", "new.Token"] {
         assert!(!shown(&error).contains(part), "{error}");
+    }
+}
+
+/// A secret, words, and whether a login host and the API are shown with them.
+const PARTS: [(&str, &str, bool, bool); 37] = [
+    // Six letters and digits in a row at a login host, twelve at the API.
+    ("correcthorsebattery", "no correcthorsebatter", false, false),
+    ("correcthorsebattery", "orrecthorseb is none", false, false),
+    ("correcthorsebattery", "is it ecthorsebat", false, true),
+    ("correcthorsebattery", "no horseb here", false, true),
+    ("correcthorsebattery", "a horse is no battle", true, true),
+    // In any case, and whatever stands between them, in the secret as in the words.
+    ("correcthorsebattery", "CORRECT Horse: battery", false, false),
+    ("correcthorsebattery", "c o r r e c t-horse_b", false, false),
+    ("correcthorsebattery", "cor\u{200b}rec\u{3164}tho\u{ffa0}rse\u{e0061}bat", false, false),
+    ("correcthorsebattery", "batteries for horses", false, true),
+    ("Correct, Horse; Battery!", "correcthorsebattery", false, false),
+    ("sträßchen.überall", "STRÄSSCHENÜB", false, false),
+    ("sträßchen.überall", "sträß", false, true),
+    ("aaaaaaaaaaaaaa", "aaaaaa", false, true),
+    ("aaaaaaaaaaaaaa", "aaaaa aaaa", false, true),
+    ("aaaaaaaaaaaaaa", "aaaaaaaaaaaa", false, false),
+    // Of a shorter one, all of it.
+    ("hunterhunter", "hunterhunter", false, false),
+    ("hunterhunter", "hunterhunte", false, true),
+    ("hunterx", "hunterx", false, false),
+    ("hunterx", "he hunts errors", true, true),
+    ("hunterx", "a hunter", false, true),
+    ("hunter", "hunters", false, false),
+    ("prefix", "no prefixes, please", false, false),
+    ("horse", "whorses", false, false),
+    ("horse", "ho rse", false, false),
+    ("horse", "hors", true, true),
+    ("user", "unknown user", false, false),
+    // What is shorter still stands in ordinary words, and counts as words of its own.
+    ("abc", "unknown abc", false, false),
+    ("abc", "A-B, C", true, true),
+    ("abc", "abcd", true, true),
+    ("a-b!c", "an A-B!C", false, false),
+    ("a-b!c", "an abc", false, false),
+    ("a$$$", "authentication failure", true, true),
+    ("a$$$", "such a failure", false, false),
+    // And one of marks alone as it is.
+    ("!!  !!", "oh!! !!", false, false),
+    ("!!  !!", "oh!!!", true, true),
+    ("   ", "some words", true, true),
+    ("\u{200b}\u{202e}", "some words", true, true),
+];
+
+#[test]
+fn part_of_a_secret_is_a_window_of_its_letters_and_digits() {
+    let org = Org::start();
+    for (secret, words, told, asked) in PARTS {
+        let login = login_with(&org, "password", "password", secret);
+        let shown_or_not = |is_shown: bool| {
+            if is_shown { words.to_owned() } else { "(withheld: it could hold a secret)".to_owned() }
+        };
+        org.answer(Answer::oauth_error("invalid_grant", words));
+        let error = login.token().unwrap_err();
+        let message = format!("login refused: {} (invalid_grant, HTTP 400)", shown_or_not(told));
+        assert_eq!(headline(&error), message, "{secret}: {words}");
+
+        org.answer(Answer::api_error(400, "ECHO", words));
+        let error = login.resume(token(&org, OLD)).unwrap().get::<Value>("x").unwrap_err();
+        let message = format!("request refused: {} (ECHO) (HTTP 400)", shown_or_not(asked));
+        assert_eq!(headline(&error), message, "{secret}: {words}");
+    }
+}
+
+#[test]
+fn part_of_a_token_is_withheld_wherever_it_is_cut() {
+    let org = Org::start();
+    let session = kept(&org);
+    let (_, secret) = OLD.split_once('!').unwrap();
+    for (begin, end) in (0..=secret.len() - 14).map(|n| (n, n + 14)).chain([(0, secret.len() - 1)]) {
+        let part = &secret[begin..end];
+        org.answer(Answer::api_error(400, "ECHO", &format!("you said {part}.")));
+        let error = session.get::<Value>("x").unwrap_err();
+        let message = "request refused: (withheld: it could hold a secret) (ECHO) (HTTP 400)";
+        assert_eq!(headline(&error), message, "{part}");
+    }
+    // What is before its exclamation mark is the org's id only where it is one.
+    for (token, part) in [("SecretBefore!AndAfter", "SecretBefore"), ("00DSecretOfMine!", "SecretOfMine")] {
+        let session = Session::new(self::token(&org, token)).unwrap().agent(agent(&org));
+        org.answer(Answer::api_error(400, "ECHO", part));
+        let message = "request refused: (withheld: it could hold a secret) (ECHO) (HTTP 400)";
+        assert_eq!(headline(&session.get::<Value>("x").unwrap_err()), message, "{token}");
     }
 }
 
