@@ -1,28 +1,42 @@
 //! From a reply, or from none, to the error that a person reads.
 
-use crate::error::{ApiError, Error, ErrorKind};
+use crate::error::{ApiError, Error, ErrorKind, Outcome};
 use crate::hints::case::{Case, Odd, Symptom, Tried};
 use crate::hints::hints;
 use crate::redact::{Secrets, WITHHELD, lines, printable};
-use crate::wire::Fault;
+use crate::refusal::passing;
 use crate::wire::no_reply::{Cause, NoReply};
 use crate::wire::reply::{Misfit, Reply};
 use crate::wire::url::is_absolute;
+use crate::wire::{Fault, RequestKind};
 
 /// What an error has to know of what was tried.
 pub(crate) struct Context<'a> {
     pub(crate) host: &'a str,
     pub(crate) secrets: Secrets,
     pub(crate) tried: Tried<'a>,
+    pub(crate) kind: RequestKind,
 }
 
 impl Context<'_> {
     /// An error with its `tried:` line and its hints, which are chosen by what was really `said`.
     pub(crate) fn error(&self, kind: ErrorKind, symptom: Symptom, said: &str, fault: Option<Fault>) -> Error {
         let withheld = matches!(&kind, ErrorKind::Refused { description, .. } if description == WITHHELD);
-        let case = Case { symptom, said: said.to_lowercase(), withheld, host: self.host, tried: self.tried };
-        let lasting = matches!(symptom, Symptom::Unexpected(status, _) if self.tried.is_refused_by(status));
-        Error::new(kind, self.tried(), hints(&case), fault.is_some() && !lasting, lasting)
+        let may_be_done = self.kind == RequestKind::Write
+            && match symptom {
+                Symptom::Refused(_) => false,
+                Symptom::Unexpected(200..=299, _) => true,
+                _ => matches!(fault, Some(Fault::Lost | Fault::Unavailable)),
+            };
+        let outcome = match symptom {
+            Symptom::Unexpected(status, _) if self.tried.is_refused_by(status) => Outcome::Lasting,
+            _ if may_be_done => Outcome::Unknown,
+            _ if fault.is_some() => Outcome::Transient,
+            _ => Outcome::Failed,
+        };
+        let said = said.to_lowercase();
+        let case = Case { symptom, said, withheld, host: self.host, tried: self.tried, outcome };
+        Error::new(kind, self.tried(), hints(&case), outcome)
     }
 
     /// What was tried, in words; the path may be one that the API made, as that of a query's next page.
@@ -42,7 +56,7 @@ impl Context<'_> {
         let is_theirs = matches!(error.cause, Certificate | Tls | Unreachable | NotHttp | Proxy(0) | Other);
         let withheld = is_theirs && self.secrets.stand_in(&error.words);
         let words = if withheld { WITHHELD.to_owned() } else { printable(&error.words) };
-        match error.status {
+        let told = match error.status {
             // Of a reply that was too slow, the status says no more than the words, unless it refuses a
             // login.
             Some(status) if error.cause != Cause::ReplyTimeout || self.tried.is_refused_by(status) => {
@@ -55,7 +69,8 @@ impl Context<'_> {
                 let symptom = Symptom::NoReply { cause: error.cause, proxy: error.proxy };
                 self.error(kind, symptom, &error.words, error.fault)
             }
-        }
+        };
+        told.asks_to_wait(error.retry_after)
     }
 
     /// A refusal of the API, or what came instead of one.
@@ -63,6 +78,7 @@ impl Context<'_> {
         if errors.is_empty() {
             return self.instead_of_json(reply);
         }
+        let fault = reply.fault().or_else(|| passing(&errors));
         let said: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.error_code, e.message)).collect();
         for error in &mut errors {
             error.error_code = self.secrets.show(&error.error_code);
@@ -70,7 +86,8 @@ impl Context<'_> {
             error.fields = error.fields.iter().map(|field| self.secrets.show(field)).collect();
         }
         let kind = ErrorKind::Api { status: reply.status, errors };
-        self.error(kind, Symptom::Api(reply.status), &said.join("\n"), reply.fault())
+        let error = self.error(kind, Symptom::Api(reply.status), &said.join("\n"), fault);
+        error.asks_to_wait(reply.retry_after)
     }
 
     pub(crate) fn unexpected(&self, status: u16, odd: Odd, problem: impl Into<String>) -> Error {
@@ -129,7 +146,8 @@ impl Context<'_> {
             (odd, problem)
         };
         let kind = ErrorKind::Unexpected { status: reply.status, problem };
-        self.error(kind, Symptom::Unexpected(reply.status, odd), &said, reply.fault())
+        let error = self.error(kind, Symptom::Unexpected(reply.status, odd), &said, reply.fault());
+        error.asks_to_wait(reply.retry_after)
     }
 
     /// The host to which a redirect leads, if that is another.

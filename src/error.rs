@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why something failed, and what to look at.
 ///
@@ -32,10 +33,21 @@ struct Failure {
     kind: ErrorKind,
     tried: Option<String>,
     hints: Vec<String>,
-    /// The cause may pass by itself.
-    transient: bool,
-    /// A new login would fail as well.
-    lasting: bool,
+    outcome: Outcome,
+    retry_after: Option<Duration>,
+}
+
+/// What is known of what was asked for, and what would become of it another time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was not done, and would not be.
+    Failed,
+    /// It was not done; but the cause may pass by itself.
+    Transient,
+    /// Nor would a new login be of use.
+    Lasting,
+    /// A write, or the exchange of a code, that may have been done.
+    Unknown,
 }
 
 /// What failed, by what a caller can do about it.
@@ -120,13 +132,42 @@ impl Error {
         }
     }
 
-    /// Whether the cause may pass by itself: the host was not reached, the connection was lost, or Salesforce
-    /// was unavailable (502, 503, 504) or said to try later (429, or `retry your request` to a login). What
-    /// can safely be repeated has been repeated already. After a write whose connection was lost, look
-    /// whether it was done before repeating it.
+    /// After how long the server asked to be tried again, by a `Retry-After` in seconds.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Whether the same call may be made again later, as it is: what was asked for was not done, and the cause
+    /// may pass by itself. Never true together with [`may_have_been_done`](Error::may_have_been_done), so that
+    /// a loop which goes by it writes nothing twice. What may be sent again at once has been, twice.
+    ///
+    /// | what happened | transient |
+    /// |---|---|
+    /// | no connection was made: the name was not found, nobody answered, the handshake broke off | yes |
+    /// | the connection was lost, or no whole reply came in time | yes, but for a write |
+    /// | 502, 503, 504, 420, or an empty 404 or 406 of Salesforce's edge (`Server: sfdcedge`) | yes, but for a write |
+    /// | 429 | yes |
+    /// | a login refused with `rate_limit_exceeded`, `temporarily_unavailable`, `unknown_error` or `server_error` | yes |
+    /// | `UNABLE_TO_LOCK_ROW`, `SERVER_UNAVAILABLE`, and `REQUEST_LIMIT_EXCEEDED` of a limit whose name begins with `Concurrent` | yes |
+    /// | any other refusal: 500, the day's `REQUEST_LIMIT_EXCEEDED`, credentials | no |
+    /// | TLS: a certificate that is not trusted, or no agreement; a proxy that refuses its password | no |
+    /// | a reply of another shape: a page, a redirect, JSON that does not fit, one that is too large | no |
+    /// | a setting that is missing or cannot be used | no |
+    ///
+    /// The exchange of a code, in the flow for Experience Cloud users, counts as a write.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        self.0.transient
+        self.0.outcome == Outcome::Transient
+    }
+
+    /// Whether a write, or the exchange of a code, was sent and its outcome is not known: the connection was
+    /// lost, the time was up, Salesforce was unavailable (see the table of
+    /// [`is_transient`](Error::is_transient)), or the reply to what was done was truncated or did not fit the
+    /// caller's type. Look whether it was done before you repeat it.
+    #[must_use]
+    pub fn may_have_been_done(&self) -> bool {
+        self.0.outcome == Outcome::Unknown
     }
 
     /// Whether the credentials were refused, be it by the HTTP status alone (400, 401, 403), because the
@@ -138,34 +179,33 @@ impl Error {
             ErrorKind::Unexpected { status, .. } => matches!(status, 400 | 401 | 403),
             _ => false,
         };
-        is_refusal && self.0.lasting
+        is_refusal && self.is_lasting()
     }
 }
 
 impl Error {
-    pub(crate) fn new(
-        kind: ErrorKind,
-        tried: String,
-        hints: Vec<String>,
-        transient: bool,
-        lasting: bool,
-    ) -> Error {
-        Error(Arc::new(Failure { kind, tried: Some(tried), hints, transient, lasting }))
+    pub(crate) fn new(kind: ErrorKind, tried: String, hints: Vec<String>, outcome: Outcome) -> Error {
+        Error(Arc::new(Failure { kind, tried: Some(tried), hints, outcome, retry_after: None }))
+    }
+
+    pub(crate) fn asks_to_wait(self, retry_after: Option<Duration>) -> Error {
+        Error(Arc::new(Failure { retry_after, ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// The same error, as one that a new login would meet again.
     pub(crate) fn lasting(self) -> Error {
-        Error(Arc::new(Failure { transient: false, lasting: true, ..Arc::unwrap_or_clone(self.0) }))
+        Error(Arc::new(Failure { outcome: Outcome::Lasting, ..Arc::unwrap_or_clone(self.0) }))
     }
 
     pub(crate) fn is_lasting(&self) -> bool {
-        self.0.lasting
+        self.0.outcome == Outcome::Lasting
     }
 }
 
 pub(crate) fn setting(name: &str, problem: impl Into<String>) -> Error {
     let kind = ErrorKind::Setting { name: name.to_owned(), problem: problem.into() };
-    Error(Arc::new(Failure { kind, tried: None, hints: Vec::new(), transient: false, lasting: false }))
+    let (hints, outcome) = (Vec::new(), Outcome::Failed);
+    Error(Arc::new(Failure { kind, tried: None, hints, outcome, retry_after: None }))
 }
 
 /// One line of a message. Whatever words come into it, they end no line: the next could pass for one of ours.

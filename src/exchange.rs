@@ -31,16 +31,17 @@ pub(crate) fn log_in(
     secrets: Secrets,
 ) -> Result<Token, Error> {
     let site = settings.check()?;
-    let mut exchange = Exchange { settings, client, deadline, site, secrets: secrets.told() };
+    let secrets = secrets.told();
+    let mut exchange = Exchange { settings, client, deadline, site, secrets, kind: RequestKind::Login };
     let mut fields = vec![("client_id", &*settings.client_id)];
     fields.extend(settings.client_secret.as_deref().map(|secret| ("client_secret", secret)));
     match &settings.flow {
         Flow::Password { username, password, security_token } => {
             let password = format!("{password}{security_token}");
             fields.extend([("username", &**username), ("password", &password)]);
-            exchange.token(RequestKind::Login, "password", &fields)
+            exchange.token("password", &fields)
         }
-        Flow::ClientCredentials => exchange.token(RequestKind::Login, "client_credentials", &fields),
+        Flow::ClientCredentials => exchange.token("client_credentials", &fields),
         Flow::CodeCredentials { username, password, redirect_uri } => {
             let verifier = code_verifier()?;
             let basic = BASE64_STANDARD.encode(format!("{username}:{password}"));
@@ -49,7 +50,8 @@ pub(crate) fn log_in(
             let code = exchange.code(&basic, redirect_uri, &verifier)?;
             fields.extend([("code", &*code), ("redirect_uri", redirect_uri), ("code_verifier", &verifier)]);
             // A code is spent by the first exchange that arrives, a password is not.
-            exchange.token(RequestKind::Write, "authorization_code", &fields)
+            exchange.kind = RequestKind::Write;
+            exchange.token("authorization_code", &fields)
         }
         #[cfg(feature = "jwt")]
         Flow::JwtBearer { username, key, audience } => {
@@ -61,7 +63,7 @@ pub(crate) fn log_in(
             let assertion = claims.sign(key, SystemTime::now()).map_err(|problem| bad_key(&problem))?;
             exchange.secrets.add(&assertion);
             // The assertion says which app it is; a consumer secret, even a wrong one, has no part in it.
-            exchange.token(RequestKind::Login, GRANT_TYPE, &[("assertion", &assertion)])
+            exchange.token(GRANT_TYPE, &[("assertion", &assertion)])
         }
     }
 }
@@ -74,13 +76,14 @@ struct Exchange<'a> {
     /// Where its requests go; for a site, the code's reply may name another path.
     site: Url,
     secrets: Secrets,
+    kind: RequestKind,
 }
 
 impl Exchange<'_> {
     /// The POST to the token endpoint, with which every flow ends.
-    fn token(&self, kind: RequestKind, grant_type: &str, fields: &[(&str, &str)]) -> Result<Token, Error> {
+    fn token(&self, grant_type: &str, fields: &[(&str, &str)]) -> Result<Token, Error> {
         let body = form(&[&[("grant_type", grant_type)], fields].concat());
-        let reply = self.send(&Request::form(&self.site, self.path(TOKEN_PATH), &body, kind))?;
+        let reply = self.send(&Request::form(&self.site, self.path(TOKEN_PATH), &body, self.kind))?;
         match reply.json() {
             Some(Value::Object(fields)) if reply.is_success() => {
                 Token::read(fields).map_err(|(name, bad)| {
@@ -102,7 +105,7 @@ impl Exchange<'_> {
             ("code_challenge", &code_challenge(verifier)),
             ("code_challenge_method", "S256"),
         ]);
-        let mut request = Request::form(&self.site, self.path(AUTHORIZE_PATH), &body, RequestKind::Login);
+        let mut request = Request::form(&self.site, self.path(AUTHORIZE_PATH), &body, self.kind);
         let named_user = HeaderValue::from_static("Named-User");
         request.headers.push((HeaderName::from_static("auth-request-type"), named_user));
         request.headers.push((header::AUTHORIZATION, secret_header(&format!("Basic {basic}"))));
@@ -114,7 +117,7 @@ impl Exchange<'_> {
         });
         let fields = match (query, reply.json()) {
             (Some(query), _) => read_form(query),
-            (None, Some(Value::Object(fields))) if reply.status < 500 => fields,
+            (None, Some(Value::Object(fields))) if reply.status < 500 && reply.fault().is_none() => fields,
             _ => return Err(self.context().instead_of_json(&reply)),
         };
         let text = |name| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -154,6 +157,7 @@ impl Exchange<'_> {
         };
         let said = format!("{}: {}", refusal.error, refusal.description);
         let error = context.error(kind, Symptom::Refused(reply.status), &said, refusal.fault(&reply));
+        let error = error.asks_to_wait(reply.retry_after);
         Err(if refusal.may_pass() { error } else { error.lasting() })
     }
 
@@ -174,7 +178,7 @@ impl Exchange<'_> {
 
     fn context(&self) -> Context<'_> {
         let secrets = self.secrets.clone();
-        Context { host: &self.site.authority, secrets, tried: Tried::Login(self.settings) }
+        Context { host: &self.site.authority, secrets, tried: Tried::Login(self.settings), kind: self.kind }
     }
 }
 

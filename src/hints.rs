@@ -19,6 +19,9 @@ type Hint = (fn(&Case<'_>) -> bool, &'static str);
 /// All hints. Those that hold are shown from the top, so the likely ones come first.
 #[rustfmt::skip]
 const HINTS: &[Hint] = &[
+    (|c| c.may_be_done(),
+     "the write, or the exchange of the code, may have been done or not: look before you repeat it"),
+
     // Refused logins: guesses, where Salesforce names no cause.
     (|c| c.no_cause() && c.is_password() && c.host.ends_with(".my.site.com"),
      "the password flow does not serve users of Experience Cloud sites: use {SF_FLOW=code_credentials}"),
@@ -166,9 +169,7 @@ const HINTS: &[Hint] = &[
      "the kept token and the login belong to different orgs or users: drop the token, or correct the login"),
     (|c| c.got(&[Odd::Subquery]),
      "a record has more child rows than one page holds: query the child object itself, and filter by its parent's id"),
-    (|c| c.is_write() && (c.got(&[Odd::Truncated, Odd::NotUtf8]) || c.no_reply(&[Cause::ReplyTimeout, Cause::ConnectionLost])),
-     "the write may have been done or not: look before you repeat it"),
-    (|c| c.got(&[Odd::Truncated, Odd::NotUtf8, Odd::Pages]) && !c.is_write() && !c.reason_lost(),
+    (|c| c.got(&[Odd::Truncated, Odd::NotUtf8, Odd::Pages]) && !c.may_be_done() && !c.reason_lost(),
      "the network, or a proxy, cut the reply or changed it: try again"),
 
     // No reply.
@@ -198,9 +199,9 @@ const HINTS: &[Hint] = &[
      "this system has no root certificates: install them (the package ca-certificates), or name them in SSL_CERT_FILE (PEM)"),
     (|c| c.no_reply(&[Cause::NotHttp]) || c.tls("invalidcontenttype|wrong version number|packet length too long|http request"),
      "what answers at this port does not speak https, but plain HTTP or something else: check the host and the port"),
-    (|c| c.no_reply(&[Cause::ReplyTimeout]) && !c.is_write(),
+    (|c| c.no_reply(&[Cause::ReplyTimeout]) && !c.may_be_done(),
      "the host was reached, but did not answer in time: try again {later}"),
-    (|c| c.no_reply(&[Cause::ConnectionLost]) && !c.is_write(),
+    (|c| c.no_reply(&[Cause::ConnectionLost]) && !c.may_be_done(),
      "the network, a firewall, a proxy or the server ended the connection: try again later"),
 ];
 

@@ -69,13 +69,33 @@ impl Refusal {
     pub(crate) fn fault(&self, reply: &Reply) -> Option<Fault> {
         let asks = self.error.eq_ignore_ascii_case("unknown_error")
             && self.description.to_lowercase().contains("retry your request");
-        reply.fault().or(asks.then_some(Fault::Unavailable)).filter(|_| self.may_pass())
+        let passing = if asks { Fault::Unavailable } else { Fault::Passing };
+        self.may_pass().then(|| reply.fault().unwrap_or(passing))
     }
 }
 
 /// What is wrong with a reply of an OAuth endpoint, as far as repeating goes.
 pub(crate) fn oauth_fault(reply: &Reply) -> Option<Fault> {
-    Refusal::read(reply).map_or_else(|| reply.fault(), |refusal| refusal.fault(reply))
+    match Refusal::read(reply) {
+        Some(refusal) => refusal.fault(reply),
+        None if cannot_refuse(reply) => reply.fault(),
+        None => reply.fault().map(|_| Fault::Passing),
+    }
+}
+
+/// Whether it is surely no refusal: what cannot be read could be one, and is not asked for again.
+fn cannot_refuse(reply: &Reply) -> bool {
+    fn has_error(json: &Value) -> bool {
+        match json {
+            Value::Object(fields) => {
+                fields.iter().any(|(name, value)| name.eq_ignore_ascii_case("error") || has_error(value))
+            }
+            Value::Array(values) => values.iter().any(has_error),
+            _ => false,
+        }
+    }
+    let is_other_json = || reply.json().is_some_and(|json| !has_error(&json));
+    reply.is_blank() || reply.html_title().is_some() || is_other_json()
 }
 
 /// The reasons for which the API refused a request, as it said them.
@@ -106,6 +126,17 @@ pub(crate) fn api_errors(reply: &Reply) -> Vec<ApiError> {
         Some(value) => error(&value).into_iter().collect(),
         None => Vec::new(),
     }
+}
+
+/// What passes by itself, though the same request is not sent again unasked.
+pub(crate) fn passing(errors: &[ApiError]) -> Option<Fault> {
+    let passes = |error: &ApiError| match &*error.error_code {
+        "UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" => true,
+        // The message begins with the limit's name; the day's is another.
+        "REQUEST_LIMIT_EXCEEDED" => error.message.starts_with("Concurrent"),
+        _ => false,
+    };
+    errors.iter().all(passes).then_some(Fault::Passing)
 }
 
 /// The one refusal that a new login can heal. The policy that bars a session from the REST API has the same

@@ -14,7 +14,7 @@ use crate::wire::client::Client;
 use crate::wire::no_reply::{Cause, NoReply};
 use crate::wire::send::Request;
 use crate::wire::url::Url;
-use crate::wire::{Deadline, Fault};
+use crate::wire::{Deadline, Fault, RequestKind};
 
 /// For how long the failure of a new login answers whoever meets the same expired token.
 const SHARED_FAILURE: Duration = Duration::from_secs(1);
@@ -114,7 +114,7 @@ impl Shared {
             drop(state);
             let words = "another thread's new login took longer than this request may".to_owned();
             let (cause, fault) = (Cause::ReplyTimeout, Some(Fault::NotDone));
-            let late = NoReply { cause, words, proxy: false, status: None, fault };
+            let late = NoReply { cause, words, proxy: false, status: None, fault, retry_after: None };
             return Err(self.context(request).no_reply(&late));
         }
         if state.unproven_since.is_some_and(|issued| issued.elapsed() < AT_ONCE) {
@@ -135,8 +135,8 @@ impl Shared {
                 let Some(other) = used.differs_in(&token) else {
                     return Ok(token);
                 };
-                let (host, secrets) = (&*used.instance.authority, secrets.told());
-                let context = Context { host, secrets, tried: Tried::Login(login) };
+                let (host, kind) = (&*used.instance.authority, RequestKind::Login);
+                let context = Context { host, secrets: secrets.told(), tried: Tried::Login(login), kind };
                 let (theirs, ours) = (context.secrets.origin(&token.instance), &used.instance.origin);
                 // Of its ids, a login host could make anything.
                 let problem = match other {
@@ -165,7 +165,7 @@ impl Shared {
     pub(crate) fn context<'a>(&'a self, request: &'a Request<'_>) -> Context<'a> {
         let secrets = self.lock().secrets.clone();
         let tried = Tried::Request { request, renewal: &self.renewal };
-        Context { host: &request.to.authority, secrets, tried }
+        Context { host: &request.to.authority, secrets, tried, kind: request.kind }
     }
 }
 

@@ -59,8 +59,10 @@ pub(crate) enum Fault {
     NotDone,
     /// Something may have been sent, and no whole reply came.
     Lost,
-    /// 502, 503 or 504, or words to a login that ask for it again.
+    /// Salesforce is unavailable, or asks for a login once more.
     Unavailable,
+    /// It may pass by itself; but the request is not sent again unasked.
+    Passing,
 }
 
 impl RequestKind {
@@ -79,6 +81,7 @@ impl RequestKind {
             Fault::NotDone =>      [true,  true, true],
             Fault::Lost =>         [false, true, false],
             Fault::Unavailable =>  [true,  true, false],
+            Fault::Passing =>      [false, false, false],
         };
         match self {
             RequestKind::Login => login,

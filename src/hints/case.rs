@@ -1,7 +1,7 @@
 //! A failure, as the table of hints looks at it: what kind it is, what was said, what was tried.
 
+use crate::error::Outcome;
 use crate::settings::{Flow, Renewal, Settings};
-use crate::wire::RequestKind;
 use crate::wire::no_reply::Cause;
 use crate::wire::send::Request;
 
@@ -18,6 +18,7 @@ pub(crate) struct Case<'a> {
     /// The host that was asked, with its port when that is not https's own.
     pub(crate) host: &'a str,
     pub(crate) tried: Tried<'a>,
+    pub(crate) outcome: Outcome,
 }
 
 /// What kind of failure it is.
@@ -190,9 +191,9 @@ impl Case<'_> {
         matches!(self.tried, Tried::Request { renewal: Renewal::Login(_), .. })
     }
 
-    /// Whether the failed request was a write; a login is none.
-    pub(super) fn is_write(&self) -> bool {
-        matches!(self.tried, Tried::Request { request, .. } if request.kind == RequestKind::Write)
+    /// Whether a write, or the exchange of a code, may have been done.
+    pub(super) fn may_be_done(&self) -> bool {
+        self.outcome == Outcome::Unknown
     }
 
     /// Whether the settings came from the environment, so that hints name variables and not methods.

@@ -16,6 +16,7 @@ pub(crate) struct NoReply {
     pub(crate) status: Option<u16>,
     /// `None` where asking again would change nothing.
     pub(crate) fault: Option<Fault>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,8 @@ impl NoReply {
             }
             _ => words,
         };
-        NoReply { cause, words, proxy: proxy.is_some(), status, fault: fault_of(error, cause, sent) }
+        let fault = fault_of(error, cause, sent);
+        NoReply { cause, words, proxy: proxy.is_some(), status, fault, retry_after: None }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{iter, str};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use ureq::http::{Response, header};
+use ureq::http::{Method, Response, header};
 
 use super::Fault;
 
@@ -27,22 +27,26 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     /// Where a redirect leads.
     pub(crate) location: Option<String>,
-    pub(super) retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
+    /// Whether Salesforce's edge made it, and with a body that tells why, had it one.
+    from_edge: bool,
     pub(crate) body: Vec<u8>,
     /// The response itself, its body unread, where the request wants it streamed and it is a 2xx.
     pub(crate) stream: Option<Response<ureq::Body>>,
 }
 
 impl Reply {
-    pub(super) fn head(response: &Response<ureq::Body>) -> Reply {
+    pub(super) fn head(response: &Response<ureq::Body>, method: &Method) -> Reply {
         let headers = response.headers();
         let seconds =
             headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let server = headers.get(header::SERVER).filter(|_| method != Method::HEAD);
         let location = headers.get(header::LOCATION).filter(|_| response.status().is_redirection());
         Reply {
             status: response.status().as_u16(),
             location: location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             retry_after: seconds.map(Duration::from_secs),
+            from_edge: server.is_some_and(|server| server.as_bytes().eq_ignore_ascii_case(b"sfdcedge")),
             body: Vec::new(),
             stream: None,
         }
@@ -69,7 +73,9 @@ impl Reply {
     /// What its status says about repeating the request.
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self.status {
-            502..=504 => Some(Fault::Unavailable),
+            420 | 502..=504 => Some(Fault::Unavailable),
+            // The edge has lost its way, and finds it again at once.
+            404 | 406 if self.from_edge && self.is_blank() => Some(Fault::Unavailable),
             429 => Some(Fault::NotDone),
             _ => None,
         }

@@ -71,7 +71,7 @@ impl Client {
             let outcome = self.send_once(request, deadline);
             let (fault, retry_after) = match &outcome {
                 Ok(reply) => (fault_of(reply), reply.retry_after),
-                Err(error) => (error.fault, None),
+                Err(error) => (error.fault, error.retry_after),
             };
             let repeat = fault.is_some_and(|fault| request.kind.may_repeat_after(fault));
             let pause = pauses.next().map(|pause| retry_after.unwrap_or(pause));
@@ -104,14 +104,20 @@ impl Client {
             let sent = request.body.filter(|body| !body.is_empty()).map(|_| was_read.get());
             NoReply::of(&error, deadline, sent, proxy, None)
         })?;
-        let mut reply = Reply::head(&response);
+        let mut reply = Reply::head(&response, &request.method);
         match reply.read_body(response, request.reading) {
             Ok(()) => Ok(reply),
             Err(error) => {
                 let error = self.broken_off(request, reply.status, error, deadline);
-                // What was refused is refused, even where the reason got lost.
-                let refused = (400..500).contains(&reply.status) && request.kind != RequestKind::Read;
-                Err(NoReply { fault: reply.fault().or(error.fault.filter(|_| !refused)), ..error })
+                let fault = match (request.kind, reply.fault()) {
+                    (RequestKind::Read, fault) => fault.or(error.fault),
+                    // Cut off as it is, it could be a refusal, which nobody must ask for again.
+                    (_, Some(Fault::NotDone)) => Some(Fault::Passing),
+                    (_, Some(_)) => Some(Fault::Lost),
+                    // What was refused is refused, even where the reason got lost.
+                    (_, None) => error.fault.filter(|_| !(400..500).contains(&reply.status)),
+                };
+                Err(NoReply { fault, retry_after: reply.retry_after, ..error })
             }
         }
     }

