@@ -16,11 +16,10 @@ use crate::wire::send::Request;
 use crate::wire::url::Url;
 use crate::wire::{Deadline, Fault, RequestKind};
 
-/// For how long the failure of a new login answers whoever meets the same expired token.
-const SHARED_FAILURE: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
-/// A new token that is rejected sooner than this will be rejected whenever it is new.
-const AT_ONCE: Duration = Duration::from_secs(60);
+/// How many new logins a session makes within a minute: Salesforce refuses a user's above sixty.
+const MOST_LOGINS: usize = 10;
 
 /// What the clones of a session share.
 pub(crate) struct Shared {
@@ -38,8 +37,17 @@ struct State {
     unproven_since: Option<Instant>,
     /// A thread is logging in again.
     logging_in: bool,
-    /// Why the last new login was of no use, and when.
+    /// Why the last new login was of no use, and until when that answers whoever meets the same expired token.
     failure: Option<(Error, Instant)>,
+    /// How long that is, or was.
+    wait: Duration,
+    /// When the new logins of the last minute began.
+    begun: Vec<Instant>,
+}
+
+/// How long to wait for the next new login after one that failed, which may have been a refusal that nobody saw.
+fn longer(wait: Duration) -> Duration {
+    (2 * wait).clamp(Duration::from_secs(1), MINUTE)
 }
 
 impl Shared {
@@ -49,8 +57,15 @@ impl Shared {
             Renewal::TokenAlone | Renewal::Unusable(_) => Secrets::default(),
         };
         secrets.add(secret_of(token.access_token()));
-        let state =
-            State { secrets, token: Arc::new(token), unproven_since: None, logging_in: false, failure: None };
+        let state = State {
+            secrets,
+            token: Arc::new(token),
+            unproven_since: None,
+            logging_in: false,
+            failure: None,
+            wait: Duration::ZERO,
+            begun: Vec::new(),
+        };
         let instance = state.token.instance.clone();
         Shared { instance, renewal, state: Mutex::new(state), login_ended: Condvar::new() }
     }
@@ -105,7 +120,7 @@ impl Shared {
             return Ok(false);
         }
         match &state.failure {
-            Some((failure, at)) if failure.is_lasting() || at.elapsed() < SHARED_FAILURE => {
+            Some((failure, until)) if failure.is_lasting() || Instant::now() < *until => {
                 return Err(failure.clone());
             }
             _ => {}
@@ -117,13 +132,19 @@ impl Shared {
             let late = NoReply { cause, words, proxy: false, status: None, fault, retry_after: None };
             return Err(self.context(request).no_reply(&late));
         }
-        if state.unproven_since.is_some_and(|issued| issued.elapsed() < AT_ONCE) {
+        // A new token that is rejected so soon will be rejected whenever it is new.
+        if state.unproven_since.is_some_and(|issued| issued.elapsed() < MINUTE) {
             state.failure = Some((expired.clone().lasting(), Instant::now()));
             return Err(expired);
         }
         let (Renewal::Login(login), true) = (&self.renewal, allowed) else {
             return Err(expired);
         };
+        state.begun.retain(|begun| begun.elapsed() < MINUTE);
+        if state.begun.len() >= MOST_LOGINS {
+            return Err(expired);
+        }
+        state.begun.push(Instant::now());
         state.logging_in = true;
         state.unproven_since = None;
         let secrets = state.secrets.clone();
@@ -153,10 +174,12 @@ impl Shared {
                 state.token = Arc::new(token);
                 state.unproven_since = Some(Instant::now());
                 state.failure = None;
+                state.wait = Duration::ZERO;
                 Ok(true)
             }
             Err(error) => {
-                state.failure = Some((error.clone(), Instant::now()));
+                state.wait = longer(state.wait);
+                state.failure = Some((error.clone(), Instant::now() + state.wait));
                 Err(error)
             }
         }
@@ -176,5 +199,20 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.0.lock().logging_in = false;
         self.0.login_ended.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+    use std::time::Duration;
+
+    use super::longer;
+
+    #[test]
+    fn the_wait_for_the_next_new_login_grows_to_a_minute() {
+        let waits = iter::successors(Some(Duration::ZERO), |wait| Some(longer(*wait)));
+        let seconds: Vec<u64> = waits.skip(1).take(8).map(|wait| wait.as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
     }
 }

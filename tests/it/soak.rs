@@ -17,7 +17,7 @@ const ACCOUNTS: usize = 200;
 const PAGE: usize = 25;
 
 /// After so many requests of it, a session has expired.
-const SESSION_USES: u32 = 50;
+const SESSION_USES: u32 = 100;
 
 const REQUESTS: usize = 600;
 

@@ -1,8 +1,9 @@
 //! What is remembered of a new login that brought no session, and for how long.
 
+use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -55,6 +56,28 @@ fn a_new_token_that_is_rejected_at_once_is_remembered() {
         }
         assert_eq!(org.requests().len(), 0, "{method}: nothing more was sent");
     }
+}
+
+#[test]
+fn a_session_logs_in_anew_at_most_ten_times_a_minute_whatever_the_api_says_of_its_tokens() {
+    let org = Org::start();
+    let session = login(&org).resume(token(&org, OLD)).unwrap();
+    // Rejects each token once, and then takes it.
+    let seen = Mutex::new(HashSet::new());
+    org.always_with("/services/data/", move |request| {
+        let is_new = seen.lock().unwrap().insert(request.path.clone());
+        if is_new { expired() } else { Answer::json(200, "1") }
+    });
+    for number in 1..=10 {
+        assert_eq!(session.get::<u8>(&number.to_string()).unwrap(), 1);
+        assert_eq!(org.logins(), number);
+    }
+    for number in 11..=12 {
+        let error = session.clone().get::<u8>(&number.to_string()).unwrap_err();
+        assert_eq!(headline(&error), EXPIRED);
+        assert_eq!(org.logins(), 10, "the API's refusal is given");
+    }
+    assert_eq!(session.get::<u8>("1").unwrap(), 1, "what takes the token is not barred");
 }
 
 #[test]
