@@ -161,7 +161,8 @@ impl Exchange<'_> {
         Err(if refusal.may_pass() { error } else { error.lasting() })
     }
 
-    /// A refusal in the query of a redirect, to the callback or to an error page of the same host.
+    /// A refusal in the query or the fragment of a redirect, to the callback or to an error page of the same
+    /// host.
     fn redirected_refusal(&self, reply: &Reply) -> Option<Refusal> {
         let location = reply.location.as_deref()?;
         let callback = self.settings.value("redirect_uri");
@@ -169,7 +170,7 @@ impl Exchange<'_> {
         if !is_callback && self.context().leads_elsewhere(location).is_some() {
             return None;
         }
-        Refusal::of(&read_form(location.split_once('?')?.1))
+        Refusal::of(&read_form(&location.split_once(['?', '#'])?.1.replace(['?', '#'], "&")))
     }
 
     fn path(&self, path: &str) -> String {

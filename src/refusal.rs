@@ -23,11 +23,15 @@ impl Refusal {
             Some(_) => return None,
             None => read_form(reply.text().ok().map(str::trim).filter(|text| text.starts_with("error"))?),
         };
-        if reply.is_success() && fields.contains_key("access_token") {
+        let token = fields.get("access_token");
+        if reply.is_success() && token.is_some_and(|token| *token != Value::Null && *token != "") {
             return None;
         }
-        // What a server that is down says in JSON, or a proxy before it, is no word about the credentials.
-        let is_outage = |refusal: &Refusal| !(300..=403).contains(&reply.status) && !refusal.is_known();
+        // What a server that is down says in JSON, or a proxy before it, is no word about the credentials; but
+        // what names a token it does not give is the token endpoint's.
+        let is_outage = |refusal: &Refusal| {
+            token.is_none() && !(300..=403).contains(&reply.status) && !refusal.is_known()
+        };
         Refusal::of(&fields).filter(|refusal| !is_outage(refusal))
     }
 
@@ -139,9 +143,13 @@ pub(crate) fn passing(errors: &[ApiError]) -> Option<Fault> {
     errors.iter().all(passes).then_some(Fault::Passing)
 }
 
-/// The one refusal that a new login can heal. The policy that bars a session from the REST API has the same
-/// code.
+/// The refusals that a new login can heal: of a session that has expired, and of a token that has aged. The
+/// policy that bars a session from the REST API has the first one's code.
 pub(crate) fn is_expired_session(status: u16, errors: &[ApiError]) -> bool {
-    let is_policy = |e: &ApiError| e.message.to_lowercase().contains("not valid for use with the rest api");
-    status == 401 && errors.iter().any(|e| e.error_code == "INVALID_SESSION_ID" && !is_policy(e))
+    let is_healed = |error: &ApiError| match &*error.error_code {
+        "INVALID_SESSION_ID" => !error.message.to_lowercase().contains("not valid for use with the rest api"),
+        "INVALID_AUTH_HEADER" => error.message.contains("INVALID_JWT_FORMAT"),
+        _ => false,
+    };
+    status == 401 && errors.iter().any(is_healed)
 }

@@ -100,7 +100,9 @@ fn an_expired_session_may_be_told_in_an_object_or_beside_other_errors() {
     org.always("/services/data/", Answer::json(200, "1"));
     let error = json!({ "errorCode": "INVALID_SESSION_ID", "message": "Sitzung abgelaufen" });
     let other = json!({ "errorCode": "OTHER", "message": "besides" });
-    for reply in [error.clone(), json!([other, error])] {
+    // A token that has aged.
+    let aged = json!([{ "errorCode": "INVALID_AUTH_HEADER", "message": "INVALID_JWT_FORMAT" }]);
+    for reply in [error.clone(), json!([other, error]), aged] {
         let session = session(&org);
         let logins = org.logins();
         org.answer(Answer::json(401, &reply));

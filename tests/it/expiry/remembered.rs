@@ -157,6 +157,12 @@ fn a_new_login_whose_credentials_are_refused_is_never_tried_again() {
         ("inactive_user", Answer::oauth_error("inactive_user", "user is inactive")),
         ("inactive_org", Answer::oauth_error("inactive_org", "organization is inactive")),
         ("a code nobody knows", Answer::oauth_error("not_yet_documented", "")),
+        ("beside no token", Answer::json(200, json!({ "access_token": null, "error": "invalid_grant" }))),
+        (
+            "beside an empty one",
+            Answer::json(200, json!({ "access_token": "", "error": "not_yet_documented" })),
+        ),
+        ("in a fragment", Answer::redirect(302, "/error#error=invalid_grant&error_description=no")),
         ("401", Answer::json(401, json!({ "error": "invalid_grant" }))),
         ("a truncated 400", truncated(400)),
         ("a truncated 401", truncated(401)),
