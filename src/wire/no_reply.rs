@@ -51,7 +51,7 @@ impl NoReply {
         status: Option<u16>,
     ) -> NoReply {
         let unsent = sent == Some(false);
-        let (cause, words) = cause_of(error, deadline, unsent, status);
+        let (cause, words) = cause_of(error, deadline, sent, proxy.is_some(), status);
         let after_connecting = matches!(
             cause,
             Cause::ReplyTimeout | Cause::ConnectionLost | Cause::NotHttp | Cause::Truncated | Cause::TooLarge
@@ -70,10 +70,17 @@ impl NoReply {
 /// Which cause an error of ureq's has, and how to say it.
 //
 // By its words where ureq gives no type: see the arms that look into `text`.
-fn cause_of(error: &ureq::Error, deadline: Deadline, unsent: bool, status: Option<u16>) -> (Cause, String) {
+fn cause_of(
+    error: &ureq::Error,
+    deadline: Deadline,
+    sent: Option<bool>,
+    through_proxy: bool,
+    status: Option<u16>,
+) -> (Cause, String) {
     use io::ErrorKind as Io;
     use ureq::Timeout::{Connect, Resolve};
 
+    let unsent = sent == Some(false);
     let text = error.to_string();
     let text = text.trim_start_matches("io: ");
     let says = |words: &str| text.to_ascii_lowercase().contains(words);
@@ -105,6 +112,15 @@ fn cause_of(error: &ureq::Error, deadline: Deadline, unsent: bool, status: Optio
                 Some(status) => (Cause::Proxy(status), format!("it answered {status} to CONNECT")),
                 None => (Cause::Proxy(0), text.to_owned()),
             }
+        }
+        // A SOCKS proxy that takes no name and password, or not these. The operating system's own denials, a
+        // firewall's say, have its number.
+        _ if through_proxy
+            && sent != Some(true)
+            && (io.is_some_and(|io| io.kind() == Io::PermissionDenied && io.raw_os_error().is_none())
+                || text == "no acceptable auth methods") =>
+        {
+            (Cause::Proxy(407), text.to_owned())
         }
         _ if is_name_unknown => (Cause::NameNotFound, "the host name was not found".to_owned()),
         ureq::Error::Protocol(_) => (Cause::NotHttp, format!("not an HTTP reply ({text})")),
@@ -141,18 +157,13 @@ fn fault_of(error: &ureq::Error, cause: Cause, sent: Option<bool>) -> Option<Fau
         io::ErrorKind::ConnectionRefused => io.raw_os_error().is_some(),
         kind => kind != io::ErrorKind::Other,
     });
-    let is_connecting = matches!(
-        cause,
-        Cause::NameNotFound
-            | Cause::NameTimeout
-            | Cause::ConnectTimeout
-            | Cause::ConnectionRefused
-            | Cause::Proxy(_)
-    );
+    let is_connecting = matches!(cause, Cause::NameNotFound | Cause::ConnectionRefused | Cause::Proxy(_));
     match cause {
         // A wrong password can lock out at a proxy as well.
         Cause::Certificate | Cause::TooLarge | Cause::Proxy(401 | 407) => None,
         Cause::Tls if unsent => None,
+        // Who has waited for ten seconds is not to wait for thirty.
+        Cause::NameTimeout | Cause::ConnectTimeout => Some(Fault::Passing),
         _ if unsent || is_connecting && is_proven && sent.is_none() => Some(Fault::NotDone),
         _ => Some(Fault::Lost),
     }

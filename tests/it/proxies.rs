@@ -1,11 +1,14 @@
 //! Proxies: which way a login goes, and who sees what.
 
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use fake_org::{Certificate, Org, Proxy};
 use sf_login::{Login, ureq};
 
+use crate::retries::broken_off::refusing_agent;
 use crate::support::{
     SOON, TOKEN_PATH, agent, agent_through, assert_no_secret, at_once, by_name, headline, login, nobody,
     sf_login, shown, with, within,
@@ -145,6 +148,27 @@ fn proxy_that_refuses_is_named_with_its_answer() {
         assert_eq!(proxy.connects(), vec![format!("{LOGIN_HOST}:443"); tries]);
     });
     assert_eq!(org.connections(), 0);
+}
+
+#[test]
+fn socks_proxy_that_refuses_its_password_is_asked_once() {
+    // As ureq tells of it, with its feature for such proxies.
+    let denied: [(fn() -> ureq::Error, &str); 2] = [
+        (
+            || io::Error::new(io::ErrorKind::PermissionDenied, "password authentication failed").into(),
+            "password authentication failed",
+        ),
+        (|| io::Error::other("no acceptable auth methods").into(), "no acceptable auth methods"),
+    ];
+    for (refuse, cause) in denied {
+        let proxy = ureq::Proxy::new("http://ada:wrong-pw@127.0.0.1:1080").unwrap();
+        let (agent, tries) = refusing_agent(refuse, Some(proxy));
+        let error = login(&Org::start()).agent(agent).login_url(LOGIN_HOST).token().unwrap_err();
+        let expected = format!("no reply from {LOGIN_HOST}: through the proxy 127.0.0.1:1080: {cause}");
+        assert_eq!(headline(&error), expected);
+        assert!(error.hints()[0].starts_with("the proxy wants a name and password: "), "{error}");
+        assert_eq!((error.is_transient(), tries.load(SeqCst)), (false, 1));
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use sf_login::ureq::{self, http};
 use sf_login::{App, Session, Token};
 
 use super::{Attempt, run};
-use crate::support::{Names, OLD};
+use crate::support::{Names, OLD, headline};
 
 #[test]
 fn an_error_after_the_request_was_read_is_never_nothing_sent_whatever_words_it_has() {
@@ -48,23 +48,52 @@ fn an_error_after_the_request_was_read_is_never_nothing_sent_whatever_words_it_h
     }
 }
 
+#[test]
+fn a_connect_that_used_up_its_time_is_left_to_the_caller() {
+    let timeouts: [(fn() -> ureq::Error, &str); 2] = [
+        (|| ureq::Error::Timeout(ureq::Timeout::Connect), "could not connect within 10 s"),
+        (|| ureq::Error::Timeout(ureq::Timeout::Resolve), "the name was not resolved within 10 s"),
+    ];
+    for (refuse, cause) in timeouts {
+        for (name, send) in [
+            ("get", (|session| session.get::<Value>("x").map(drop)) as Attempt),
+            ("post", |session| session.post::<Value>("x", &1).map(drop)),
+            ("delete", |session| session.delete("x")),
+        ] {
+            let (agent, tries) = refusing_agent(refuse, None);
+            let token = Token::new(OLD, "https://acme.my.salesforce.com").unwrap();
+            let error = send(Session::new(token).unwrap().agent(agent)).unwrap_err();
+            assert_eq!(headline(&error), format!("no reply from acme.my.salesforce.com: {cause}"), "{name}");
+            assert!(error.is_transient(), "{name}");
+            assert_eq!(tries.load(SeqCst), 1, "{name}: {cause}");
+        }
+    }
+}
+
 /// An agent whose connections take a request and then fail so, and how many they have taken.
 pub fn dying_agent(kind: ErrorKind, words: &'static str) -> (ureq::Agent, Arc<AtomicUsize>) {
-    let sent = Arc::default();
-    let connections = Connections { kind, words, sent: Arc::clone(&sent) };
-    let config = ureq::Agent::config_builder().proxy(None).build();
-    (
-        ureq::Agent::with_parts(
-            config,
-            connections,
-            Names(|_: &http::Uri, _| Ok(([127, 0, 0, 1], 9).into())),
-        ),
-        sent,
-    )
+    agent(Connections { refuse: None, kind, words, sent: Arc::default() }, None)
+}
+
+/// An agent that cannot connect, for this reason, and how often it has tried.
+pub fn refusing_agent(
+    refuse: fn() -> ureq::Error,
+    proxy: Option<ureq::Proxy>,
+) -> (ureq::Agent, Arc<AtomicUsize>) {
+    let refuse = Some(refuse);
+    agent(Connections { refuse, kind: ErrorKind::Other, words: "", sent: Arc::default() }, proxy)
+}
+
+fn agent(connections: Connections, proxy: Option<ureq::Proxy>) -> (ureq::Agent, Arc<AtomicUsize>) {
+    let sent = Arc::clone(&connections.sent);
+    let config = ureq::Agent::config_builder().proxy(proxy).build();
+    let names = Names(|_: &http::Uri, _| Ok(([127, 0, 0, 1], 9).into()));
+    (ureq::Agent::with_parts(config, connections, names), sent)
 }
 
 #[derive(Clone, Debug)]
 struct Connections {
+    refuse: Option<fn() -> ureq::Error>,
     kind: ErrorKind,
     words: &'static str,
     sent: Arc<AtomicUsize>,
@@ -74,6 +103,10 @@ impl Connector for Connections {
     type Out = Connection;
 
     fn connect(&self, to: &ConnectionDetails, _: Option<()>) -> Result<Option<Connection>, ureq::Error> {
+        if let Some(refuse) = self.refuse {
+            self.sent.fetch_add(1, SeqCst);
+            return Err(refuse());
+        }
         let buffers = LazyBuffers::new(to.config.input_buffer_size(), to.config.output_buffer_size());
         Ok(Some(Connection { buffers, fate: self.clone(), read: false }))
     }
