@@ -1,5 +1,5 @@
-//! As much SOQL as `SELECT a, b FROM X WHERE c = 'd' AND e > LAST_N_DAYS:1 ORDER BY f DESC LIMIT 10` and
-//! `SELECT COUNT() FROM X`.
+//! As much SOQL as `SELECT a, b FROM X WHERE c = 'd' AND e > LAST_N_DAYS:1 ORDER BY f DESC LIMIT 10`
+//! `SELECT COUNT() FROM X`, or `SELECT a, COUNT(b) n, MAX(c) m FROM X GROUP BY a`.
 
 use std::ops::Range;
 
@@ -21,8 +21,26 @@ pub(crate) enum Selected<F> {
     Fields(Vec<F>),
     /// `COUNT()`
     Count,
-    /// `COUNT(Id)`, and the name under which its result goes.
-    CountOf(F, String),
+    /// `a, COUNT(b) n`, with the fields of its `GROUP BY`.
+    Groups(Vec<Column<F>>, Vec<F>),
+}
+
+/// What a query of groups asks for once a group.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Column<F> {
+    /// Without one, the field is the group's own.
+    pub(crate) function: Option<Function>,
+    pub(crate) field: F,
+    /// Under which the result goes.
+    pub(crate) name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Function {
+    /// How many have a value.
+    Count,
+    /// The greatest value.
+    Max,
 }
 
 /// One of the conditions of a `WHERE`, all of which must hold.
@@ -101,7 +119,7 @@ fn pointing(soql: &str, at: usize, problem: &str) -> String {
 
 fn query(tokens: &mut Tokens) -> Result<Query, String> {
     tokens.expect_keyword("SELECT")?;
-    let selected = tokens.selected()?;
+    let columns = tokens.columns()?;
     tokens.expect_keyword("FROM")?;
     let object = tokens.word()?;
     let mut conditions = Vec::new();
@@ -111,8 +129,23 @@ fn query(tokens: &mut Tokens) -> Result<Query, String> {
             conditions.push(tokens.comparison()?);
         }
     }
+    let mut by = Vec::new();
+    if !columns.is_empty() && tokens.skip_keyword("GROUP") {
+        tokens.expect_keyword("BY")?;
+        by.push(tokens.word()?);
+        while tokens.skip_symbol(",") {
+            by.push(tokens.word()?);
+        }
+    }
+    let selected = if columns.is_empty() {
+        Selected::Count
+    } else if by.is_empty() && columns.iter().all(|column| column.function.is_none()) {
+        Selected::Fields(columns.into_iter().map(|column| column.field).collect())
+    } else {
+        Selected::Groups(columns, by)
+    };
     let mut order = Vec::new();
-    if tokens.skip_keyword("ORDER") {
+    if matches!(selected, Selected::Fields(_)) && tokens.skip_keyword("ORDER") {
         tokens.expect_keyword("BY")?;
         order.push(tokens.order()?);
         while tokens.skip_symbol(",") {
@@ -210,25 +243,40 @@ impl Tokens {
         }
     }
 
-    fn selected(&mut self) -> Result<Selected<String>, String> {
-        let first = self.word()?;
-        if first.eq_ignore_ascii_case("COUNT") && self.skip_symbol("(") {
-            if self.skip_symbol(")") {
-                return Ok(Selected::Count);
+    /// What is selected; nothing is `COUNT()`.
+    fn columns(&mut self) -> Result<Vec<Column<String>>, String> {
+        let (mut columns, mut unnamed) = (Vec::new(), 0);
+        loop {
+            let word = self.word()?;
+            let function = match &word.to_ascii_uppercase()[..] {
+                "COUNT" => Some(Function::Count),
+                "MAX" => Some(Function::Max),
+                _ => None,
+            };
+            let function = function.filter(|_| self.skip_symbol("("));
+            let column = if function.is_none() {
+                Column { function, name: word.clone(), field: word }
+            } else if columns.is_empty() && function == Some(Function::Count) && self.skip_symbol(")") {
+                return Ok(columns);
+            } else {
+                let field = self.word()?;
+                if !self.skip_symbol(")") {
+                    return Err(self.unexpected());
+                }
+                let is_name = |t: &Token| matches!(t, Token::Word(w) if !w.eq_ignore_ascii_case("FROM"));
+                let name = if self.0.peek().is_some_and(is_name) {
+                    self.word()?
+                } else {
+                    unnamed += 1;
+                    format!("expr{}", unnamed - 1)
+                };
+                Column { function, field, name }
+            };
+            columns.push(column);
+            if !self.skip_symbol(",") {
+                return Ok(columns);
             }
-            let field = self.word()?;
-            if !self.skip_symbol(")") {
-                return Err(self.unexpected());
-            }
-            let is_alias = |t: &Token| matches!(t, Token::Word(w) if !w.eq_ignore_ascii_case("FROM"));
-            let alias = if self.0.peek().is_some_and(is_alias) { self.word()? } else { "expr0".to_owned() };
-            return Ok(Selected::CountOf(field, alias));
         }
-        let mut fields = vec![first];
-        while self.skip_symbol(",") {
-            fields.push(self.word()?);
-        }
-        Ok(Selected::Fields(fields))
     }
 
     fn comparison(&mut self) -> Result<Comparison<String>, String> {
@@ -336,10 +384,17 @@ mod tests {
         };
         assert_eq!(parse(soql), Ok(query));
         let selected = |soql: &str| parse(soql).map(|query| query.selected);
-        let count_of = |alias: &str| Ok(Selected::CountOf("Id".to_owned(), alias.to_owned()));
+        let column = |function: Option<Function>, field: &str, name: &str| Column {
+            function,
+            field: field.to_owned(),
+            name: name.to_owned(),
+        };
+        let count = |name: &str| column(Some(Function::Count), "Id", name);
         assert_eq!(selected("SELECT COUNT() FROM Account"), Ok(Selected::Count));
-        assert_eq!(selected("SELECT count(Id) FROM Account"), count_of("expr0"));
-        assert_eq!(selected("SELECT COUNT(Id) n FROM Account"), count_of("n"));
+        assert_eq!(selected("SELECT count(Id) FROM X"), Ok(Selected::Groups(vec![count("expr0")], vec![])));
+        let columns = vec![column(None, "a", "a"), count("n"), column(Some(Function::Max), "b", "expr0")];
+        let groups = Ok(Selected::Groups(columns, vec!["a".to_owned(), "c".to_owned()]));
+        assert_eq!(selected("SELECT a, COUNT(Id) n, MAX(b) FROM X GROUP BY a, c"), groups);
     }
 
     #[test]
@@ -352,6 +407,8 @@ mod tests {
         says("SELECT Id Account", 11, "unexpected token: 'Account'");
         says("SELECT Id FROM X WHERE a = 1 OR b = 2", 30, "unexpected token: 'OR'");
         says("SELECT Id FROM X WHERE a LIKE 'b'", 26, "unexpected token: 'LIKE'");
+        says("SELECT COUNT(Id) FROM X GROUP BY a ORDER BY a", 36, "unexpected token: 'ORDER'");
+        says("SELECT COUNT() FROM X GROUP BY a", 23, "unexpected token: 'GROUP'");
         says("SELECT Id FROM X LIMIT ten", 24, "unexpected token: 'ten'");
         says("SELECT * FROM X", 8, "unexpected token: '*'");
         says("SELECT Id, FROM Account", 17, "unexpected token: 'Account'");

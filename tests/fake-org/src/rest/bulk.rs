@@ -52,7 +52,7 @@ impl Rest {
         }
         let found = self.search(member(&body, "query"), false, operation == "queryAll")?;
         let Selected::Fields(fields) = found.selected else {
-            return Err(Refusal::new(400, "INVALIDJOB", "COUNT is not supported in a bulk query"));
+            return Err(Refusal::new(400, "INVALIDJOB", "only fields can be selected in a bulk query"));
         };
         let work = Work::Query { fields, rows: found.rows };
         Ok(self.new_job(call, operation, found.object, work))

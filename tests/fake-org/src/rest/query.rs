@@ -1,13 +1,15 @@
 //! Queries: what they find, and the pages in which it comes.
 
-use std::cmp::Ordering;
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::refusal::{Refusal, no_such_column, no_such_object};
+use super::table::Row;
 use super::{Call, Rest, Result};
+use crate::Answer;
 use crate::schema::{self, Field, Object};
-use crate::soql::{self, Order, Selected};
-use crate::{Answer, text};
+use crate::soql::{self, Column, Function, Order, Selected};
 
 /// How many paged queries are kept; the oldest makes way for a new one.
 const CURSORS_MAX: usize = 64;
@@ -18,16 +20,14 @@ pub(super) struct Found {
     pub(super) object: &'static Object,
     pub(super) selected: Selected<&'static Field>,
     pub(super) rows: Vec<usize>,
+    /// Of groups, whose number is not known yet.
+    limit: usize,
 }
 
 impl Rest {
     pub(super) fn query(&mut self, call: &Call, segments: &[&str]) -> Result {
-        let soql = text::query(&call.request.query)
-            .map_err(|problem| Refusal::new(400, "MALFORMED_QUERY", problem))?
-            .into_iter()
-            .find(|(name, _)| name == "q")
-            .map(|(_, soql)| soql)
-            .ok_or_else(|| Refusal::new(400, "MALFORMED_QUERY", "SOQL statements cannot be empty"))?;
+        let soql = call.request.param("q");
+        let soql = soql.ok_or_else(|| Refusal::new(400, "MALFORMED_QUERY", "there is no query"))?;
         let found = self.search(&soql, segments[0] == "tooling", segments[0] == "queryAll")?;
         if found.rows.len() > call.setup.page_size && matches!(found.selected, Selected::Fields(_)) {
             self.made += 1;
@@ -62,9 +62,13 @@ impl Rest {
             Selected::Count => {
                 return Answer::json(200, format!(r#"{{"totalSize":{total},"done":true,"records":[]}}"#));
             }
-            Selected::CountOf(_, alias) => {
-                let record = format!(r#"{{"attributes":{{"type":"AggregateResult"}},"{alias}":{total}}}"#);
-                return Answer::json(200, format!(r#"{{"totalSize":1,"done":true,"records":[{record}]}}"#));
+            Selected::Groups(columns, by) => {
+                let rows = self.tables.get(found.object.name).map_or(&[][..], |table| &table.rows);
+                let groups = groups(columns, by, found.rows.iter().map(|row| &rows[*row]).collect());
+                let groups: Vec<String> = groups.into_iter().take(found.limit).collect();
+                let (total, records) = (groups.len(), groups.join(","));
+                let page = format!(r#"{{"totalSize":{total},"done":true,"records":[{records}]}}"#);
+                return Answer::json(200, page);
             }
         };
         let mut page = format!(r#"{{"totalSize":{total}"#);
@@ -100,7 +104,18 @@ impl Rest {
         let selected = match &query.selected {
             Selected::Fields(names) => Selected::Fields(names.iter().map(field).collect::<Result<_>>()?),
             Selected::Count => Selected::Count,
-            Selected::CountOf(name, alias) => Selected::CountOf(field(name)?, alias.clone()),
+            Selected::Groups(columns, by) => {
+                let by = by.iter().map(field).collect::<Result<Vec<_>>>()?;
+                let column = |Column { function, field: of, name }: &Column<String>| {
+                    let column = Column { function: *function, field: field(of)?, name: name.clone() };
+                    if function.is_none() && !by.iter().any(|field| field.name == column.field.name) {
+                        let problem = format!("Field must be grouped or aggregated: {of}");
+                        return Err(Refusal::new(400, "MALFORMED_QUERY", problem).at(of));
+                    }
+                    Ok(column)
+                };
+                Selected::Groups(columns.iter().map(column).collect::<Result<_>>()?, by)
+            }
         };
         let mut order = Vec::new();
         for Order { field: name, descending } in &query.order {
@@ -110,18 +125,53 @@ impl Rest {
         let conditions = conditions.collect::<Result<Vec<_>>>()?;
         let records = &self.table(object).rows;
         let found = records.iter().enumerate().filter(|(_, row)| {
-            (deleted_too || !row.deleted)
-                && conditions.iter().all(|condition| condition.holds_for(row))
-                && !matches!(selected, Selected::CountOf(field, _) if row.value(field).is_null())
+            (deleted_too || !row.deleted) && conditions.iter().all(|condition| condition.holds_for(row))
         });
         let mut rows: Vec<usize> = found.map(|(number, _)| number).collect();
         if !order.is_empty() {
             rows.sort_by(|a, b| {
                 let mut items = order.iter().map(|item| item.compare(&records[*a], &records[*b]));
-                items.find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
+                let equal = || if order[0].descending { b.cmp(a) } else { a.cmp(b) };
+                items.find(|ordering| ordering.is_ne()).unwrap_or_else(equal)
             });
         }
-        rows.truncate(query.limit.unwrap_or(usize::MAX));
-        Ok(Found { object, selected, rows })
+        let limit = query.limit.unwrap_or(usize::MAX);
+        if !matches!(selected, Selected::Groups(..)) {
+            rows.truncate(limit);
+        }
+        Ok(Found { object, selected, rows, limit })
     }
+}
+
+/// The records of a query of groups, in the order in which their first rows were made.
+fn groups(columns: &[Column<&Field>], by: &[&Field], rows: Vec<&Row>) -> Vec<String> {
+    let mut groups: Vec<(Vec<Value>, Vec<&Row>)> = Vec::new();
+    if by.is_empty() {
+        // Then there is one, of no rows if need be.
+        groups.push((Vec::new(), Vec::new()));
+    }
+    for row in rows {
+        let key: Vec<Value> = by.iter().map(|field| row.value(field)).collect();
+        match groups.iter_mut().find(|(of, _)| *of == key) {
+            Some((_, members)) => members.push(row),
+            None => groups.push((key, vec![row])),
+        }
+    }
+    let record = |rows: &[&Row]| {
+        let mut record = r#"{"attributes":{"type":"AggregateResult"}"#.to_owned();
+        for Column { function, field, name } in columns {
+            let order = Order { field: *field, descending: false };
+            let value = match function {
+                None => rows[0].value(field),
+                Some(Function::Count) => rows.iter().filter(|row| !row.value(field).is_null()).count().into(),
+                Some(Function::Max) => {
+                    let greatest = rows.iter().max_by(|a, b| order.compare(a, b));
+                    greatest.map_or(Value::Null, |row| row.value(field))
+                }
+            };
+            write!(record, r#","{name}":{value}"#).expect("BUG: a String is full");
+        }
+        record + "}"
+    };
+    groups.iter().map(|(_, rows)| record(rows)).collect()
 }

@@ -38,7 +38,9 @@ fn queries_find_and_page() {
         format!(r#"{{"totalSize":1,"done":true,"records":[{record}]}}"#)
     };
     assert_eq!(text("SELECT COUNT(Id) FROM Account"), one("expr0"));
-    assert_eq!(text("SELECT COUNT(Industry) n FROM Account"), one("n"));
+    assert_eq!(text("SELECT MAX(NumberOfEmployees) most FROM Account"), one("most"));
+    assert_eq!(text("SELECT COUNT(Industry) n FROM Account GROUP BY Rating"), one("n"));
+    assert_eq!(total("SELECT NumberOfEmployees FROM Account GROUP BY NumberOfEmployees LIMIT 4"), 4);
     let names = |order: &str| {
         let query = format!("SELECT Name FROM Account ORDER BY {order} LIMIT 2");
         let page = soql(&org, &session, &query).json();
@@ -55,6 +57,7 @@ fn queries_find_and_page() {
     let refused = |query: &str, code: &str| assert_api_error(&soql(&org, &session, query), 400, code);
     refused("SELECT FROM Account", "MALFORMED_QUERY");
     refused("SELECT Nome FROM Account", "INVALID_FIELD");
+    refused("SELECT Name, COUNT(Id) FROM Account", "MALFORMED_QUERY");
     let message = soql(&org, &session, "SELECT Id,\n  Nome\nFROM Account").json()[0]["message"].clone();
     let message = message.as_str().expect("a message");
     let start = "\n  Nome\n  ^\nERROR at Row:2:Column:3\nNo such column 'Nome' on entity 'Account'. ";
