@@ -76,12 +76,12 @@ fn client_credentials_need_the_secret() {
 fn client_credentials_are_refused_as_salesforce_does() {
     let org = Org::start();
     let refused = |login: Login| headline(&login.token().unwrap_err());
-    org.setup(|org| org.run_as_user = false);
+    org.setup(|org| org.refuse("no-run-as"));
     assert_eq!(
         refused(client_credentials(&org)),
         "login refused: no client credentials user enabled (invalid_grant, HTTP 400)"
     );
-    org.setup(|org| org.client_credentials_enabled = false);
+    org.setup(|org| org.refuse("client-credentials-off"));
     assert_eq!(
         refused(client_credentials(&org)),
         "login refused: client credentials flow not enabled (invalid_grant, HTTP 400)"

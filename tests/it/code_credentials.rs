@@ -298,13 +298,18 @@ fn code_credentials_are_refused_as_salesforce_does() {
         (&with("username", USERNAME), "authentication failure (invalid_grant", 1, 302),
         (&when(|org| org.credentials_in_body = true), "authentication failure (invalid_grant", 1, 302),
         (
-            &when(|org| org.code_credentials_enabled = false),
+            &when(|org| org.refuse("code-flow-off")),
             "code credential flow not enabled (invalid_client",
             1,
             302,
         ),
-        (&when(|org| org.user_approved = false), "user hasn't approved this consumer (invalid_grant", 1, 302),
-        (&when(|org| org.user_active = false), "inactive user (invalid_grant", 1, 302),
+        (
+            &when(|org| org.refuse("not-approved")),
+            "user hasn't approved this consumer (invalid_grant",
+            1,
+            302,
+        ),
+        (&when(|org| org.refuse("inactive")), "inactive user (invalid_grant", 1, 302),
         (
             &with("redirect_uri", "https://app.example/other"),
             "redirect_uri must match configuration (redirect_uri_mismatch",

@@ -356,32 +356,19 @@ fn paced(to: &mut impl Write, bytes: &[u8], pace: Option<Duration>, stop: &Stop)
     Ok(())
 }
 
+/// What clients do not read; the usual ones are for people who do.
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
         201 => "Created",
         204 => "No Content",
-        300 => "Multiple Choices",
-        301 => "Moved Permanently",
         302 => "Found",
-        307 => "Temporary Redirect",
-        308 => "Permanent Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
-        405 => "Method Not Allowed",
-        407 => "Proxy Authentication Required",
-        410 => "Gone",
-        414 => "URI Too Long",
-        415 => "Unsupported Media Type",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
         503 => "Service Unavailable",
-        504 => "Gateway Timeout",
         _ => "Other",
     }
 }

@@ -19,7 +19,7 @@
 //! # Concepts
 //!
 //! - [`Org`]: the server. [`Org::start_tls`] has it speak TLS, with a [`Certificate`] of choice.
-//! - [`Setup`]: what its administrator can change; [`refusal`]: why it lets nobody in.
+//! - [`Setup`]: what its administrator can change; [`refusal`]: why it lets nobody in, on purpose.
 //! - [`Answer`]: what a test has it say instead of the truth.
 //! - [`Request`]: what it received.
 //! - [`Proxy`]: leads here whatever is asked for `https://login.salesforce.com` and the like.
@@ -52,6 +52,9 @@ pub const FLOWS: [&str; 4] = ["password", "client_credentials", "code_credential
 
 /// The app's consumer key.
 pub const CLIENT_ID: &str = "3MVG9fakeOrg.ConsumerKey_0123456789";
+
+/// The app's name, as Login History has it.
+pub const APPLICATION: &str = "Sync";
 
 /// The app's consumer secret. Like [`PASSWORD`], it looks different in every encoding.
 pub const CLIENT_SECRET: &str = "se cret+1955&27=99%\"\\ö/";

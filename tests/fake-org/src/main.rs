@@ -3,26 +3,33 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use fake_org::refusal::{self, Refusal};
 use fake_org::{FLOWS, Org};
 
 const HELP: &str = "\
 A Salesforce on this machine to try a program on, until Ctrl-C.
 
-usage: fake-org [--flow FLOW] [--accounts N] [--tls]
+usage: fake-org [--flow FLOW] [--refuse WHY] [--accounts N] [--tls]
 
-Prints the variables with which sf-login logs in here, as lines to paste into another shell.
+Prints the variables with which sf-login logs in here, as lines to paste into
+another shell.
 
-  --flow FLOW    password (the default), client_credentials, code_credentials or jwt_bearer, for which
-                 SF_JWT_KEY_FILE names a file with a private key that is gone when the org ends
+  --flow FLOW    password (the default), client_credentials, code_credentials or
+                 jwt_bearer; SF_JWT_KEY_FILE then names a file with a private
+                 key, which is gone when the org ends
+  --refuse WHY   refuse whoever has the right credentials, for a reason below;
+                 standard error tells how to ask Login History for it
   --accounts N   how many accounts there are (default: 25)
-  --tls          speak TLS; SSL_CERT_FILE then names a file with the certificate of the org's
-                 authority, which is gone when the org ends (programs on Node.js want its name in
-                 NODE_EXTRA_CA_CERTS, Python's requests in REQUESTS_CA_BUNDLE)
+  --tls          speak TLS; SSL_CERT_FILE then names a file with the certificate
+                 of the org's authority, gone when the org ends (Node.js looks
+                 for its name in NODE_EXTRA_CA_CERTS, Python's requests in
+                 REQUESTS_CA_BUNDLE)
   --help         print this
 ";
 
 struct Options {
     flow: String,
+    refusal: Option<&'static Refusal>,
     accounts: usize,
     tls: bool,
 }
@@ -31,7 +38,10 @@ fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            print!("{HELP}");
+            print!("{HELP}\nreasons to refuse:\n\n");
+            for Refusal { name, means, .. } in &refusal::ALL {
+                println!("  {name:23}{means}");
+            }
             return ExitCode::SUCCESS;
         }
         Err(problem) => {
@@ -51,7 +61,7 @@ fn main() -> ExitCode {
 impl Options {
     /// `None` when help is asked for.
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-        let mut options = Options { flow: "password".to_owned(), accounts: 25, tls: false };
+        let mut options = Options { flow: "password".to_owned(), refusal: None, accounts: 25, tls: false };
         while let Some(option) = args.next() {
             match option.as_str() {
                 "--help" | "-h" => return Ok(None),
@@ -63,6 +73,10 @@ impl Options {
                     }
                     options.flow = flow;
                 }
+                "--refuse" => {
+                    let name = args.next().unwrap_or_default();
+                    options.refusal = Some(refusal::find(&name).ok_or(format!("no reason {name:?}"))?);
+                }
                 "--accounts" => {
                     let count = args.next().unwrap_or_default();
                     options.accounts = count.parse().map_err(|_| format!("{count:?} is not a number"))?;
@@ -70,7 +84,12 @@ impl Options {
                 _ => return Err(format!("no option {option}")),
             }
         }
-        Ok(Some(options))
+        match options.refusal {
+            Some(refusal) if !refusal.flows.contains(&options.flow.as_str()) => {
+                Err(format!("{} concerns --flow {} alone", refusal.name, refusal.flows.join(" or ")))
+            }
+            _ => Ok(Some(options)),
+        }
     }
 }
 
@@ -79,6 +98,11 @@ fn serve(options: &Options) -> io::Result<()> {
     let wait_for_end = end()?;
     let org = if options.tls { Org::start_tls() } else { Org::start() };
     org.seed_accounts(options.accounts);
+    if let Some(refusal) = options.refusal {
+        org.setup(|setup| setup.refuse(refusal.name));
+        let (token, url) = (quoted(&org.administrator_token()), quoted(&org.url()));
+        eprintln!("to learn why: SF_ACCESS_TOKEN={token} SF_ORG_INSTANCE_URL={url} sf-login why");
+    }
     let env = org.env_for(&options.flow);
     let lines = env.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value)));
     // At once, for scripts that wait for a line of it.

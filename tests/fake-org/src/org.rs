@@ -133,7 +133,7 @@ impl Org {
         self.env_for("password").split_off(1)
     }
 
-    /// The variables with which a program logs in here by one of the [`FLOWS`], `SF_FLOW` first.
+    /// The variables with which a program logs in here by one of the [`FLOWS`](crate::FLOWS), `SF_FLOW` first.
     #[must_use]
     pub fn env_for(&self, flow: &str) -> Vec<(&'static str, String)> {
         let (username, password, url) = match flow {
@@ -263,6 +263,13 @@ impl Org {
     /// Changes what the org is like.
     pub fn setup(&self, change: impl FnOnce(&mut Setup)) {
         change(&mut self.state().salesforce.setup);
+    }
+
+    /// A token of an administrator's, to whom Login History shows the entries of all users. It is no
+    /// login: nothing counts it, and no [`refusal`](crate::refusal) concerns it.
+    #[must_use]
+    pub fn administrator_token(&self) -> String {
+        self.state().salesforce.administrator_token()
     }
 
     /// Every token given so far is invalid from now on.

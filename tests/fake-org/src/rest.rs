@@ -57,6 +57,8 @@ pub(crate) struct Rest {
 struct Call<'a> {
     request: &'a Request,
     setup: &'a Setup,
+    /// The user whose entries alone Login History shows; `None` is an administrator.
+    viewer: Option<&'static str>,
     /// E.g. `/services/data/v68.0`.
     base: String,
     version: u32,
@@ -80,17 +82,20 @@ impl Rest {
             }),
         );
         for (id, name, username) in [(USER_ID, "Ada", USERNAME), (SITE_USER_ID, "Bob", SITE_USERNAME)] {
-            let user = json!({
-                "Id": id, "Username": username, "LastName": name, "Name": name, "Email": username,
-                "IsActive": true,
-            });
+            let user = json!({ "Id": id, "Username": username, "Name": name });
             rest.create("User", user);
         }
         rest
     }
 
     /// What the API says to a request from someone who is logged in.
-    pub(crate) fn respond(&mut self, request: &Request, path: &str, setup: &Setup) -> Result {
+    pub(crate) fn respond(
+        &mut self,
+        request: &Request,
+        path: &str,
+        setup: &Setup,
+        viewer: Option<&'static str>,
+    ) -> Result {
         self.calls += 1;
         let usage = format!("api-usage={}/{DAILY_REQUESTS}", self.calls);
         if path == "/services/apexrest/echo" {
@@ -111,7 +116,7 @@ impl Rest {
             return Err(Refusal::not_found());
         }
         let base = format!("/services/data/{version}");
-        let call = Call { request, setup, base, version: number };
+        let call = Call { request, setup, viewer, base, version: number };
         let segments: Result<Vec<String>, String> =
             path.split('/').map(|segment| text::unescape(segment.as_bytes(), false)).collect();
         let segments = segments.map_err(|problem| Refusal::new(400, "BAD_REQUEST", problem))?;
@@ -204,21 +209,18 @@ impl Rest {
         let Kind::Picklist(industries) = account.field("Industry").expect("BUG: no industry").kind else {
             unreachable!("Industry is a picklist")
         };
-        let table = self.table(account);
-        let first = table.rows.len() + 1;
+        let first = self.table(account).rows.len() + 1;
         for number in first..first + count {
-            let time = START + i64::try_from(number).unwrap_or(0) * 60_000;
-            let Value::Object(fields) = json!({
+            let time = text::timestamp(START + i64::try_from(number).unwrap_or(0) * 60_000);
+            let account = json!({
                 "Name": format!("Account {number:05}"),
                 "External_Id__c": format!("EXT-{number:05}"),
                 "Industry": industries[number % industries.len()],
                 "NumberOfEmployees": number,
-                "CreatedDate": text::timestamp(time),
-                "LastModifiedDate": text::timestamp(time),
-            }) else {
-                unreachable!("an object is an object")
-            };
-            table.insert(account, fields);
+                "CreatedDate": time,
+                "LastModifiedDate": time,
+            });
+            self.create("Account", account);
         }
     }
 

@@ -39,6 +39,8 @@ pub(crate) struct Salesforce {
 
 struct Session {
     user: &'static User,
+    /// Whether it is one to which Login History shows everybody's entries, and nothing is refused.
+    administrator: bool,
     uses: u32,
 }
 
@@ -84,6 +86,10 @@ impl Salesforce {
 
     pub(crate) fn expire_sessions(&mut self) {
         self.sessions.clear();
+    }
+
+    pub(crate) fn administrator_token(&mut self) -> String {
+        self.begin(&ADA, true)
     }
 
     /// What the org says to a request.
@@ -143,7 +149,7 @@ impl Salesforce {
     /// errors of their own kind.
     fn identity(&mut self, request: &Request) -> Answer {
         match self.user(request) {
-            Ok(user) => Answer::json(
+            Ok((user, _)) => Answer::json(
                 200,
                 json!({
                     "sub": format!("{}/id/{ORG_ID}/{}", self.url, user.id),
@@ -167,14 +173,17 @@ impl Salesforce {
             rest::versions()
         } else {
             self.user(request)
-                .and_then(|_| self.data.respond(request, place.path, &self.setup))
+                .and_then(|(user, administrator)| {
+                    let viewer = if administrator { None } else { Some(user.id) };
+                    self.data.respond(request, place.path, &self.setup, viewer)
+                })
                 .unwrap_or_else(Answer::from)
         };
         if compress && answer.body_len() > 200 { answer.gzip() } else { answer }
     }
 
-    /// Who sent this request, which counts as a use of the session.
-    fn user(&mut self, request: &Request) -> Result<&'static User, Refusal> {
+    /// Who sent this request, which counts as a use of the session, and whether as an administrator.
+    fn user(&mut self, request: &Request) -> Result<(&'static User, bool), Refusal> {
         let expired = || Refusal::new(401, "INVALID_SESSION_ID", "Session expired or invalid");
         let header = request.header("authorization").ok_or_else(expired)?;
         let Some(token) = header.strip_prefix("Bearer ").filter(|token| !token.contains(' ')) else {
@@ -186,7 +195,12 @@ impl Salesforce {
             return Err(expired());
         }
         session.uses += 1;
-        Ok(session.user)
+        match self.setup.refusal {
+            Some(refusal) if refusal.is_of_api() && !session.administrator => {
+                Err(Refusal::new(401, refusal.error, refusal.description))
+            }
+            _ => Ok((session.user, session.administrator)),
+        }
     }
 }
 

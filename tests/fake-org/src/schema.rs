@@ -8,10 +8,17 @@ pub(crate) struct Object {
     pub(crate) name: &'static str,
     /// How its ids begin.
     pub(crate) prefix: &'static str,
-    /// Whether it is found by the tooling API, rather than by the usual one.
-    pub(crate) tooling: bool,
+    pub(crate) reach: Reach,
     pub(crate) required: &'static str,
     pub(crate) fields: &'static [Field],
+}
+
+/// Where the API has an object.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Reach {
+    Everywhere,
+    Queries,
+    ToolingQueries,
 }
 
 /// A field, e.g. `Industry`.
@@ -28,118 +35,72 @@ pub(crate) enum Kind {
     Text(u16),
     ExternalId,
     Picklist(&'static [&'static str]),
-    Reference(&'static str),
+    /// Another record's id.
+    Reference,
     Integer,
-    Currency,
     Boolean,
     /// Kept by Salesforce: these cannot be written.
     Time,
     Deleted,
+    /// Text that no query can filter by.
+    Unfiltered,
 }
 
 const fn field(name: &'static str, label: &'static str, kind: Kind) -> Field {
     Field { name, label, kind }
 }
 
-static OBJECTS: [Object; 5] = [
-    Object {
-        name: "Account",
-        prefix: "001",
-        tooling: false,
-        required: "Name",
-        fields: &[
-            field("Id", "Account ID", Kind::Id),
-            field("IsDeleted", "Deleted", Kind::Deleted),
-            field("Name", "Account Name", Kind::Text(255)),
-            field("Phone", "Account Phone", Kind::Text(40)),
-            field("Description", "Account Description", Kind::Text(32_000)),
-            field(
-                "Industry",
-                "Industry",
-                Kind::Picklist(&[
-                    "Agriculture",
-                    "Banking",
-                    "Biotechnology",
-                    "Education",
-                    "Food & Beverage",
-                    "Not For Profit",
-                    "Technology",
-                    "Other",
-                ]),
-            ),
-            field("Rating", "Account Rating", Kind::Picklist(&["Hot", "Warm", "Cold"])),
-            field("AnnualRevenue", "Annual Revenue", Kind::Currency),
-            field("NumberOfEmployees", "Employees", Kind::Integer),
-            field("External_Id__c", "External Id", Kind::ExternalId),
-            field("CreatedDate", "Created Date", Kind::Time),
-            field("LastModifiedDate", "Last Modified Date", Kind::Time),
-        ],
-    },
-    Object {
-        name: "Contact",
-        prefix: "003",
-        tooling: false,
-        required: "LastName",
-        fields: &[
-            field("Id", "Contact ID", Kind::Id),
-            field("IsDeleted", "Deleted", Kind::Deleted),
-            field("FirstName", "First Name", Kind::Text(40)),
-            field("LastName", "Last Name", Kind::Text(80)),
-            field("Email", "Email", Kind::Text(80)),
-            field("AccountId", "Account ID", Kind::Reference("Account")),
-            field("LeadSource", "Lead Source", Kind::Picklist(&["Web", "Phone Inquiry", "Other"])),
-            field("External_Id__c", "External Id", Kind::ExternalId),
-            field("CreatedDate", "Created Date", Kind::Time),
-            field("LastModifiedDate", "Last Modified Date", Kind::Time),
-        ],
-    },
-    Object {
-        name: "User",
-        prefix: "005",
-        tooling: false,
-        required: "Username",
-        fields: &[
-            field("Id", "User ID", Kind::Id),
-            field("Username", "Username", Kind::Text(80)),
-            field("LastName", "Last Name", Kind::Text(80)),
-            field("Name", "Full Name", Kind::Text(121)),
-            field("Email", "Email", Kind::Text(128)),
-            field("IsActive", "Active", Kind::Boolean),
-            field("CreatedDate", "Created Date", Kind::Time),
-            field("LastModifiedDate", "Last Modified Date", Kind::Time),
-        ],
-    },
-    Object {
-        name: "Organization",
-        prefix: "00D",
-        tooling: false,
-        required: "Name",
-        fields: &[
-            field("Id", "Organization ID", Kind::Id),
-            field("Name", "Name", Kind::Text(80)),
-            field("OrganizationType", "Edition", Kind::Text(40)),
-            field("InstanceName", "Instance Name", Kind::Text(5)),
-            field("IsSandbox", "Is Sandbox", Kind::Boolean),
-            field("NamespacePrefix", "Namespace Prefix", Kind::Text(15)),
-            field("TrialExpirationDate", "Trial Expiration Date", Kind::Time),
-            field("CreatedDate", "Created Date", Kind::Time),
-            field("LastModifiedDate", "Last Modified Date", Kind::Time),
-        ],
-    },
-    Object {
-        name: "ApexClass",
-        prefix: "01p",
-        tooling: true,
-        required: "Name",
-        fields: &[
-            field("Id", "Class ID", Kind::Id),
-            field("IsDeleted", "Deleted", Kind::Deleted),
-            field("Name", "Name", Kind::Text(255)),
-            field("Body", "Body", Kind::Text(32_000)),
-            field("CreatedDate", "Created Date", Kind::Time),
-            field("LastModifiedDate", "Last Modified Date", Kind::Time),
-        ],
-    },
+#[rustfmt::skip]
+static OBJECTS: [Object; 6] = [
+    Object { name: "Account", prefix: "001", reach: Reach::Everywhere, required: "Name", fields: &[
+        field("Id", "Account ID", Kind::Id),
+        field("IsDeleted", "Deleted", Kind::Deleted),
+        field("Name", "Account Name", Kind::Text(255)),
+        field("Industry", "Industry", Kind::Picklist(&["Banking", "Education", "Food & Beverage", "Other"])),
+        field("Rating", "Account Rating", Kind::Picklist(&["Hot", "Warm", "Cold"])),
+        field("NumberOfEmployees", "Employees", Kind::Integer),
+        field("External_Id__c", "External Id", Kind::ExternalId),
+        field("CreatedDate", "Created Date", Kind::Time),
+        field("LastModifiedDate", "Last Modified Date", Kind::Time),
+    ] },
+    Object { name: "Contact", prefix: "003", reach: Reach::Everywhere, required: "LastName", fields: &[
+        field("Id", "Contact ID", Kind::Id),
+        field("IsDeleted", "Deleted", Kind::Deleted),
+        field("LastName", "Last Name", Kind::Text(80)),
+        field("External_Id__c", "External Id", Kind::ExternalId),
+        field("CreatedDate", "Created Date", Kind::Time),
+        field("LastModifiedDate", "Last Modified Date", Kind::Time),
+    ] },
+    Object { name: "User", prefix: "005", reach: Reach::Everywhere, required: "Username", fields: &[
+        field("Id", "User ID", Kind::Id),
+        field("Username", "Username", Kind::Text(80)),
+        field("Name", "Full Name", Kind::Text(121)),
+    ] },
+    Object { name: "Organization", prefix: "00D", reach: Reach::Everywhere, required: "Name", fields: &[
+        field("Id", "Organization ID", Kind::Id),
+        field("Name", "Name", Kind::Text(80)),
+        field("OrganizationType", "Edition", Kind::Text(40)),
+        field("InstanceName", "Instance Name", Kind::Text(5)),
+        field("IsSandbox", "Is Sandbox", Kind::Boolean),
+        field("NamespacePrefix", "Namespace Prefix", Kind::Text(15)),
+        field("TrialExpirationDate", "Trial Expiration Date", Kind::Time),
+    ] },
+    Object { name: "ApexClass", prefix: "01p", reach: Reach::ToolingQueries, required: "Name", fields: &[
+        field("Id", "Class ID", Kind::Id),
+        field("Name", "Name", Kind::Text(255)),
+        field("Body", "Body", Kind::Text(32_000)),
+    ] },
+    Object { name: "LoginHistory", prefix: "0Ya", reach: Reach::Queries, required: "UserId", fields: &[
+        field("Id", "Login ID", Kind::Id),
+        field("UserId", "User ID", Kind::Reference),
+        field("LoginTime", "Login Time", Kind::Time),
+        field("Status", "Status", Kind::Unfiltered),
+        field("LoginType", "Login Type", Kind::Text(40)),
+        field("LoginSubType", "Login Subtype", Kind::Unfiltered),
+        field("Application", "Application", Kind::Unfiltered),
+        field("SourceIp", "Source IP", Kind::Unfiltered),
+        field("LoginUrl", "Login URL", Kind::Text(255)),
+    ] },
 ];
 
 /// An object by its name, in whichever case.
@@ -176,7 +137,7 @@ impl Object {
 impl Field {
     /// Whether clients may set it.
     pub(crate) fn writable(&self) -> bool {
-        !matches!(self.kind, Kind::Id | Kind::Time | Kind::Deleted)
+        !matches!(self.kind, Kind::Id | Kind::Time | Kind::Deleted | Kind::Unfiltered)
     }
 
     /// Whether it can have that value.
@@ -184,7 +145,6 @@ impl Field {
         match self.kind {
             _ if value.is_null() => true,
             Kind::Integer => value.is_i64(),
-            Kind::Currency => value.is_number(),
             Kind::Boolean | Kind::Deleted => value.is_boolean(),
             _ => value.is_string(),
         }
@@ -195,17 +155,15 @@ impl Field {
             Kind::Id => ("id", 18),
             Kind::Text(length) if length > 255 => ("textarea", length),
             Kind::Text(length) => ("string", length),
-            Kind::ExternalId => ("string", 80),
+            Kind::ExternalId | Kind::Unfiltered => ("string", 80),
             Kind::Picklist(_) => ("picklist", 255),
-            Kind::Reference(_) => ("reference", 18),
+            Kind::Reference => ("reference", 18),
             Kind::Integer => ("int", 0),
-            Kind::Currency => ("currency", 0),
             Kind::Time => ("datetime", 0),
             Kind::Boolean | Kind::Deleted => ("boolean", 0),
         };
         let values = if let Kind::Picklist(values) = self.kind { values } else { &[] };
         let value = |value: &&str| json!({ "active": true, "defaultValue": false, "label": value, "validFor": null, "value": value });
-        let refers_to = if let Kind::Reference(object) = self.kind { vec![object] } else { vec![] };
         json!({
             "name": self.name,
             "label": self.label,
@@ -217,7 +175,7 @@ impl Field {
             "nillable": self.writable() && self.name != of.required,
             "externalId": self.kind == Kind::ExternalId,
             "picklistValues": values.iter().map(value).collect::<Vec<_>>(),
-            "referenceTo": refers_to,
+            "referenceTo": [],
         })
     }
 }

@@ -2,26 +2,16 @@
 
 use serde_json::{Map, Value};
 
+use crate::refusal::{self, Refusal};
+
 /// What the org's administrator, or a user, has set.
 ///
 /// The default lets everyone in who has the right credentials.
 //
-// As in the pages of Setup that this stands for, most settings are check boxes.
+// As in the pages of Setup that this stands for, many settings are check boxes.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// "Allow OAuth Username-Password Flows". Default: true.
-    pub password_flow_allowed: bool,
-    /// "Enable Client Credentials Flow" on the app. Default: true.
-    pub client_credentials_enabled: bool,
-    /// Whether the app has a Run As user for that flow. Default: true.
-    pub run_as_user: bool,
-    /// "Enable Authorization Code and Credentials Flow" on the app. Default: true.
-    pub code_credentials_enabled: bool,
-    /// Whether the user may use the app. Default: true.
-    pub user_approved: bool,
-    /// Whether the user is active. Default: true.
-    pub user_active: bool,
     /// "Require Secret for Web Server Flow" on the app. The client credentials flow always requires
     /// it. Default: true.
     pub secret_required: bool,
@@ -32,14 +22,9 @@ pub struct Setup {
     pub credentials_in_body: bool,
     /// How the errors of the authorize endpoint arrive. Default: as JSON.
     pub authorize_errors: AuthorizeErrors,
-    /// Why logins with the right credentials are refused: `error` and `error_description`, e.g.
-    /// [`refusal::APP_BLOCKED`]. Default: they are not.
-    pub refusal: Option<(&'static str, &'static str)>,
-    /// Whether the app is an External Client App: it has no password flow, and is not looked up at the
-    /// generic login hosts. Default: false.
-    pub external_client_app: bool,
-    /// Whether the app has the scope `refresh_token, offline_access`. Default: true.
-    pub offline_access: bool,
+    /// Why logins with the right credentials, or requests, are refused; [`Setup::refuse`] sets it by its
+    /// name. Default: they are not.
+    pub refusal: Option<&'static Refusal>,
     /// The one audience that assertions may have. Default: the URL to which they are sent.
     pub audience: Option<String>,
     /// How far the org's clock is ahead of this machine's, in seconds. Default: 0.
@@ -68,19 +53,11 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Setup {
         Setup {
-            password_flow_allowed: true,
-            client_credentials_enabled: true,
-            run_as_user: true,
-            code_credentials_enabled: true,
-            user_approved: true,
-            user_active: true,
             secret_required: true,
             security_token_required: true,
             credentials_in_body: false,
             authorize_errors: AuthorizeErrors::Json,
             refusal: None,
-            external_client_app: false,
-            offline_access: true,
             audience: None,
             clock_ahead: 0,
             expire_codes: false,
@@ -93,6 +70,17 @@ impl Default for Setup {
             bulk_fails: false,
             keep_requests: usize::MAX,
         }
+    }
+}
+
+impl Setup {
+    /// Has logins refused, or requests, for the reason of that name in [`refusal::ALL`].
+    ///
+    /// # Panics
+    ///
+    /// When there is no such reason.
+    pub fn refuse(&mut self, name: &str) {
+        self.refusal = Some(refusal::find(name).unwrap_or_else(|| panic!("no refusal {name}")));
     }
 }
 

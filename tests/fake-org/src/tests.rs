@@ -10,6 +10,7 @@ use crate::*;
 
 mod bulk;
 mod codes;
+mod history;
 mod jwt;
 mod logins;
 mod queries;
@@ -83,6 +84,9 @@ fn password_form() -> Vec<(&'static str, &'static str)> {
         ("password", PASSWORD_AND_TOKEN),
     ]
 }
+
+const CLIENT_CREDENTIALS: [(&str, &str); 3] =
+    [("grant_type", "client_credentials"), ("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
 
 /// The form with one value changed, or left out.
 fn but<'a>(form: &[(&'a str, &'a str)], name: &str, value: Option<&'a str>) -> Vec<(&'a str, &'a str)> {

@@ -1,7 +1,8 @@
 //! The command as a person or a script uses it.
 #![cfg(unix)]
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -17,6 +18,8 @@ fn mistakes_are_told_with_the_way_to_help() {
         (&["--port"][..], "no option --port"),
         (&["--flow", "jwt"], "no flow \"jwt\""),
         (&["--flow"], "no flow \"\""),
+        (&["--refuse", "me"], "no reason \"me\""),
+        (&["--refuse", "audience"], "audience concerns --flow jwt_bearer alone"),
         (&["--accounts", "many"], "\"many\" is not a number"),
     ] {
         let output = run(args);
@@ -25,7 +28,9 @@ fn mistakes_are_told_with_the_way_to_help() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
     }
     let help = run(&["--help"]);
-    assert!(help.status.success() && help.stdout.starts_with(b"A Salesforce on this machine"));
+    let help = String::from_utf8(help.stdout).expect("text");
+    assert!(help.starts_with("A Salesforce on this machine"), "{help}");
+    assert_eq!(help.lines().find(|line| line.len() > 80), None);
 }
 
 /// Ends it, whatever becomes of the test.
@@ -75,6 +80,26 @@ fn lines_to_paste_set_what_a_flow_needs() {
     let ask = "$SF_FLOW|$SF_USERNAME|$(cat \"$SF_JWT_KEY_FILE\")|${SF_CLIENT_SECRET-}${SF_PASSWORD-}";
     let (_org, set) = start(&["--flow", "jwt_bearer"], ask);
     assert_eq!(set, format!("jwt_bearer|{}|{}|", fake_org::USERNAME, fake_org::JWT_KEY.trim_end()));
+}
+
+#[test]
+fn a_refusal_on_purpose_comes_with_a_token_by_which_to_learn_why() {
+    let mut command = Command::new(FAKE_ORG);
+    command.args(["--refuse", "locked"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut org = Running(command.spawn().expect("it starts"));
+    let mut line = String::new();
+    BufReader::new(org.0.stderr.take().expect("stderr")).read_line(&mut line).expect("a line");
+    let [start, token, name, url, end] = line.split('\'').collect::<Vec<_>>()[..] else { panic!("{line}") };
+    let words = ["to learn why: SF_ACCESS_TOKEN=", " SF_ORG_INSTANCE_URL=", " sf-login why\n"];
+    assert_eq!([start, name, end], words);
+    let mut stream = TcpStream::connect(url.replace("http://", "")).expect("it listens");
+    let request = format!(
+        "GET /services/data/v66.0/query?q=SELECT%20COUNT()%20FROM%20LoginHistory HTTP/1.1\r\n\
+         Authorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let reply = io::read_to_string(stream).expect("a reply");
+    assert!(reply.ends_with(r#"{"totalSize":0,"done":true,"records":[]}"#), "{reply}");
 }
 
 #[test]

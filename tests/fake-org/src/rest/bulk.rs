@@ -3,13 +3,13 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
 use serde_json::{Map, Value, json};
 
-use super::records::external_id;
+use super::records::{external_id, object};
 use super::refusal::{Refusal, no_such_object};
 use super::table::Row;
 use super::{Call, Rest, Result, json_body};
-use crate::schema::{self, Field, Kind, Object};
+use crate::schema::{Field, Kind, Object};
 use crate::soql::Selected;
-use crate::{Answer, Setup, USER_ID, text};
+use crate::{Answer, Setup};
 
 /// How often a job is still in progress when it is asked for.
 const POLLS: usize = 1;
@@ -50,7 +50,7 @@ impl Rest {
         if !matches!(operation, "query" | "queryAll") {
             return Err(Refusal::new(400, "INVALIDJOB", "operation must be query or queryAll"));
         }
-        let found = self.search(member(&body, "query"), false, operation == "queryAll")?;
+        let found = self.search(call, member(&body, "query"), false, operation == "queryAll")?;
         let Selected::Fields(fields) = found.selected else {
             return Err(Refusal::new(400, "INVALIDJOB", "only fields can be selected in a bulk query"));
         };
@@ -66,8 +66,7 @@ impl Rest {
             return invalid(format!("operation {operation} is not supported here"));
         }
         let name = member(&body, "object");
-        let object = schema::object(name).filter(|object| !object.tooling);
-        let object = object.ok_or_else(|| no_such_object(name))?;
+        let object = object(name).map_err(|_| no_such_object(name))?;
         let key = external_id(object, member(&body, "externalIdFieldName"))?;
         for (name, supported) in
             [("contentType", &["CSV"][..]), ("columnDelimiter", &["COMMA"]), ("lineEnding", &["LF", "CRLF"])]
@@ -236,11 +235,7 @@ impl Job {
             "id": id,
             "operation": self.operation,
             "object": self.object.name,
-            "createdById": USER_ID,
-            "createdDate": text::timestamp(text::now()),
-            "systemModstamp": text::timestamp(text::now()),
             "state": state,
-            "concurrencyMode": "Parallel",
             "contentType": "CSV",
             "apiVersion": f64::from(call.version),
             "lineEnding": "LF",
@@ -324,7 +319,6 @@ fn typed(field: &Field, text: &str) -> Result<Value> {
     let value = match field.kind {
         _ if text == "#N/A" => Some(Value::Null),
         Kind::Integer => text.parse::<i64>().ok().map(Value::from),
-        Kind::Currency => text.parse::<f64>().ok().map(Value::from),
         Kind::Boolean | Kind::Deleted => text.to_ascii_lowercase().parse::<bool>().ok().map(Value::from),
         _ => Some(text.into()),
     };

@@ -16,6 +16,10 @@ impl Comparison<String> {
     pub(super) fn of(self, object: &'static Object) -> Result<Comparison<&'static Field>> {
         let Comparison { field: name, operator, literal } = self;
         let field = object.field(&name).ok_or_else(|| no_such_column(object, &name, "entity"))?;
+        if field.kind == Kind::Unfiltered {
+            let problem = format!("field '{name}' can not be filtered in a query call");
+            return Err(Refusal::new(400, "INVALID_FIELD", problem).at(&name));
+        }
         if !compares(field.kind, &literal) {
             let problem = format!("value of filter criterion for field '{name}' is of the wrong type");
             return Err(Refusal::new(400, "INVALID_FIELD", problem).at(&name));
@@ -65,11 +69,9 @@ fn compares(kind: Kind, literal: &Literal) -> bool {
     match literal {
         Literal::Null => true,
         Literal::Boolean(_) => matches!(kind, Kind::Deleted | Kind::Boolean),
-        Literal::Number(_) => matches!(kind, Kind::Integer | Kind::Currency),
+        Literal::Number(_) => kind == Kind::Integer,
         Literal::Time(_) => kind == Kind::Time,
-        Literal::Text(_) => {
-            !matches!(kind, Kind::Deleted | Kind::Boolean | Kind::Integer | Kind::Currency | Kind::Time)
-        }
+        Literal::Text(_) => !matches!(kind, Kind::Deleted | Kind::Boolean | Kind::Integer | Kind::Time),
     }
 }
 
@@ -83,8 +85,8 @@ fn compare(value: &Value, kind: Kind, literal: &Literal) -> Option<Ordering> {
             time if time >= span.end => Ordering::Greater,
             _ => Ordering::Equal,
         }),
-        Literal::Text(literal) if kind == Kind::Id && literal.len() == 15 => {
-            Some(value.as_str()?[..15].cmp(literal))
+        Literal::Text(literal) if matches!(kind, Kind::Id | Kind::Reference) && literal.len() == 15 => {
+            Some(value.as_str()?.get(..15)?.cmp(literal))
         }
         Literal::Text(literal) => Some(value.as_str()?.cmp(literal)),
     }

@@ -8,7 +8,7 @@ use super::refusal::{Refusal, no_such_column, no_such_object};
 use super::table::Row;
 use super::{Call, Rest, Result};
 use crate::Answer;
-use crate::schema::{self, Field, Object};
+use crate::schema::{self, Field, Object, Reach};
 use crate::soql::{self, Column, Function, Order, Selected};
 
 /// How many paged queries are kept; the oldest makes way for a new one.
@@ -28,7 +28,7 @@ impl Rest {
     pub(super) fn query(&mut self, call: &Call, segments: &[&str]) -> Result {
         let soql = call.request.param("q");
         let soql = soql.ok_or_else(|| Refusal::new(400, "MALFORMED_QUERY", "there is no query"))?;
-        let found = self.search(&soql, segments[0] == "tooling", segments[0] == "queryAll")?;
+        let found = self.search(call, &soql, segments[0] == "tooling", segments[0] == "queryAll")?;
         if found.rows.len() > call.setup.page_size && matches!(found.selected, Selected::Fields(_)) {
             self.made += 1;
             let cursor = format!("01g5g0{:09}AAA", self.made);
@@ -92,13 +92,20 @@ impl Rest {
         Answer::json(200, page)
     }
 
-    pub(super) fn search(&mut self, soql: &str, tooling: bool, deleted_too: bool) -> Result<Found> {
-        self.find_all(soql, tooling, deleted_too).map_err(|refusal| refusal.in_query(soql))
+    pub(super) fn search(
+        &mut self,
+        call: &Call,
+        soql: &str,
+        tooling: bool,
+        deleted_too: bool,
+    ) -> Result<Found> {
+        self.find_all(call, soql, tooling, deleted_too).map_err(|refusal| refusal.in_query(soql))
     }
 
-    fn find_all(&mut self, soql: &str, tooling: bool, deleted_too: bool) -> Result<Found> {
+    fn find_all(&mut self, call: &Call, soql: &str, tooling: bool, deleted_too: bool) -> Result<Found> {
         let query = soql::parse(soql).map_err(|problem| Refusal::new(400, "MALFORMED_QUERY", problem))?;
-        let object = schema::object(&query.object).filter(|object| object.tooling == tooling);
+        let object =
+            schema::object(&query.object).filter(|object| (object.reach == Reach::ToolingQueries) == tooling);
         let object = object.ok_or_else(|| no_such_object(&query.object))?;
         let field = |name: &String| object.field(name).ok_or_else(|| no_such_column(object, name, "entity"));
         let selected = match &query.selected {
@@ -125,7 +132,9 @@ impl Rest {
         let conditions = conditions.collect::<Result<Vec<_>>>()?;
         let records = &self.table(object).rows;
         let found = records.iter().enumerate().filter(|(_, row)| {
-            (deleted_too || !row.deleted) && conditions.iter().all(|condition| condition.holds_for(row))
+            (deleted_too || !row.deleted)
+                && conditions.iter().all(|condition| condition.holds_for(row))
+                && (object.name != "LoginHistory" || call.viewer.is_none_or(|id| row.fields["UserId"] == id))
         });
         let mut rows: Vec<usize> = found.map(|(number, _)| number).collect();
         if !order.is_empty() {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::refusal::{Refusal, no_such_column, no_such_object};
 use super::{Call, Rest, Result, json_body};
 use crate::Answer;
-use crate::schema::{self, Field, Kind, Object};
+use crate::schema::{self, Field, Kind, Object, Reach};
 
 /// How many records a request to `composite/sobjects` may have.
 const COLLECTION_MAX: usize = 200;
@@ -116,7 +116,7 @@ impl Rest {
 }
 
 pub(super) fn object(name: &str) -> Result<&'static Object> {
-    schema::object(name).filter(|object| !object.tooling).ok_or_else(Refusal::not_found)
+    schema::object(name).filter(|object| object.reach == Reach::Everywhere).ok_or_else(Refusal::not_found)
 }
 
 /// The fields of these names, separated by commas; without names, all.

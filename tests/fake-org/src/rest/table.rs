@@ -29,7 +29,9 @@ impl Table {
         let now = text::timestamp(text::now());
         fields.insert("Id".to_owned(), id.clone().into());
         for time in ["CreatedDate", "LastModifiedDate"] {
-            fields.entry(time).or_insert_with(|| now.clone().into());
+            if object.field(time).is_some() {
+                fields.entry(time).or_insert_with(|| now.clone().into());
+            }
         }
         self.by_id.insert(id[..15].to_owned(), self.rows.len());
         self.rows.push(Row { id: id.clone(), fields, deleted: false });

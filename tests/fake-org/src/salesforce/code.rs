@@ -41,7 +41,7 @@ impl Salesforce {
             // Nor is anything sent to where nobody knows who listens.
             return self.refuse_code(REDIRECT_URI_MISMATCH, None);
         };
-        if let Err(refused) = self.check_customer(request, &form) {
+        if let Err(refused) = self.check_customer(request, &form, place) {
             return self.refuse_code(refused, Some(redirect_uri));
         }
         let code = format!("aPrx{}==", self.random.text(ALPHABET, 70));
@@ -70,7 +70,7 @@ impl Salesforce {
         }
     }
 
-    fn check_customer(&self, request: &Request, form: &Form) -> Result<(), Refused> {
+    fn check_customer(&mut self, request: &Request, form: &Form, place: &Place) -> Result<(), Refused> {
         if form.get("response_type").map(String::as_str) != Some("code_credentials") {
             return Err(("unsupported_response_type", "response type not supported"));
         }
@@ -79,19 +79,18 @@ impl Salesforce {
             (Some(challenge), Some("S256")) if is_sha256(challenge) => {}
             (Some(_), _) => return Err(("invalid_request", "invalid code challenge")),
         }
-        if !self.setup.code_credentials_enabled {
-            return Err(("invalid_client", "code credential flow not enabled"));
-        }
         let given = if self.setup.credentials_in_body {
             form.get("username").cloned().zip(form.get("password").cloned())
         } else {
             request.header("authorization").and_then(basic_credentials)
         };
-        let right = (SITE_USERNAME.to_owned(), SITE_PASSWORD.to_owned());
-        if given != Some(right) {
+        let given = given.filter(|(username, _)| username == SITE_USERNAME);
+        let (_, password) = given.ok_or(AUTHENTICATION_FAILURE)?;
+        if password != SITE_PASSWORD {
+            self.note("code_credentials", &BOB, "Invalid Password", place);
             return Err(AUTHENTICATION_FAILURE);
         }
-        self.admit()
+        self.admit("code_credentials", &BOB, place).map(|_| ())
     }
 
     pub(super) fn grant_code(&mut self, form: &Form, place: &Place) -> Result<&'static User, Refused> {
@@ -108,6 +107,7 @@ impl Salesforce {
         }
         let verified = form.get("code_verifier").and_then(|verifier| challenge(verifier));
         if verified != Some(code.challenge) {
+            self.note("code_credentials", &BOB, "Failed: Invalid Code Verifier", place);
             return Err(("invalid_grant", "invalid code verifier"));
         }
         Ok(&BOB)

@@ -5,17 +5,17 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::{Value, json};
 use webpki::{EndEntityCert, ring::RSA_PKCS1_2048_8192_SHA256};
 
-use super::{ADA, BOB, Form, Place, Refused, Salesforce, User, is_generic};
+use super::{ADA, BOB, Form, Place, Refused, Salesforce, User};
+use crate::refusal::NOT_APPROVED;
 use crate::{CLIENT_ID, JWT_CERTIFICATE, text};
 
 /// How far a client's clock may be behind, in seconds.
 const SKEW: i64 = 3 * 60;
 
 const INVALID_ASSERTION: Refused = ("invalid_grant", "invalid assertion");
-const NOT_APPROVED: Refused = ("invalid_grant", "user hasn't approved this consumer");
 
 impl Salesforce {
-    pub(super) fn grant_jwt(&self, form: &Form, place: &Place) -> Result<&'static User, Refused> {
+    pub(super) fn grant_jwt(&mut self, form: &Form, place: &Place) -> Result<&'static User, Refused> {
         if form.keys().any(|name| !matches!(name.as_str(), "grant_type" | "assertion")) {
             return Err(("invalid_request", "unexpected parameter beside the assertion"));
         }
@@ -43,11 +43,6 @@ impl Salesforce {
         let expires = claims["exp"].as_i64().ok_or(INVALID_ASSERTION)?;
         let audience = claims["aud"].as_str().unwrap_or_default();
         let setup = &self.setup;
-        if setup.external_client_app
-            && (is_generic(place.host) || is_generic(audience.trim_start_matches("https://")))
-        {
-            return Err(crate::refusal::APP_NOT_FOUND);
-        }
         let here = format!("{}{}", place.origin, place.site.unwrap_or_default());
         if audience != setup.audience.as_deref().unwrap_or(&here) {
             return Err(("invalid_grant", "audience is invalid"));
@@ -55,16 +50,11 @@ impl Salesforce {
         if expires.saturating_add(SKEW) < text::now() / 1000 + setup.clock_ahead {
             return Err(("invalid_grant", "expired authorization code"));
         }
-        if !setup.offline_access {
-            let problem =
-                "refresh_token scope is required and the connected app should be installed and preauthorized";
-            return Err(("invalid_request", problem));
-        }
         let user = if place.site.is_some() { &BOB } else { &ADA };
         if claims["sub"] != user.name {
             return Err(NOT_APPROVED);
         }
-        self.admit().map(|()| user)
+        self.admit("jwt_bearer", user, place)
     }
 }
 

@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_
 use serde_json::json;
 
 use super::*;
-use crate::{AuthorizeErrors, Setup};
+use crate::AuthorizeErrors;
 
 const SITE_TOKEN: &str = "/customers/services/oauth2/token";
 const SITE_AUTHORIZE: &str = "/customers/services/oauth2/authorize";
@@ -135,13 +135,10 @@ fn customers_are_refused_in_salesforces_words() {
     let elsewhere = authorize(&org, &right, &but(&ASKED, "redirect_uri", Some("https://x/")));
     let mismatch = "redirect_uri must match configuration";
     assert_refused(&elsewhere, "redirect_uri_mismatch", mismatch);
-    org.setup(|setup| setup.user_approved = false);
+    org.setup(|setup| setup.refuse("not-approved"));
     let not_approved = "user hasn't approved this consumer";
-    assert_refused(&authorize_bob(&org), "invalid_grant", not_approved);
     org.setup(|setup| setup.authorize_errors = AuthorizeErrors::Callback);
     assert_eq!(returned(&authorize_bob(&org))[1].1, not_approved);
-    org.setup(|setup| *setup = Setup { code_credentials_enabled: false, ..Setup::default() });
-    assert_refused(&authorize_bob(&org), "invalid_client", "code credential flow not enabled");
 
     // Whoever is not taken for a program sees a page.
     let no_header = authorize(&org, FORM, &ASKED);
