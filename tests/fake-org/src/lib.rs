@@ -23,6 +23,7 @@
 //! - [`Answer`]: what a test has it say instead of the truth.
 //! - [`Request`]: what it received.
 //! - [`Proxy`]: leads here whatever is asked for `https://login.salesforce.com` and the like.
+#![doc = include_str!("../API.md")]
 
 mod answer;
 mod chaos;

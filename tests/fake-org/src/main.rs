@@ -42,6 +42,7 @@ fn main() -> ExitCode {
             for Refusal { name, means, .. } in &refusal::ALL {
                 println!("  {name:23}{means}");
             }
+            print!("\n{}", include_str!("../API.md"));
             return ExitCode::SUCCESS;
         }
         Err(problem) => {

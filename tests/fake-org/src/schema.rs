@@ -179,3 +179,16 @@ impl Field {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn objects_and_fields_are_listed_for_people() {
+        let listed: Vec<&str> = include_str!("../API.md").split_whitespace().collect();
+        for object in &super::OBJECTS {
+            let fields: Vec<&str> = object.fields.iter().map(|field| field.name).collect();
+            let line = format!(" - `{}`: `{}` ", object.name, fields.join(", "));
+            assert!(listed.join(" ").contains(&line), "{line}");
+        }
+    }
+}
