@@ -58,7 +58,8 @@ impl NoReply {
         );
         let words = match proxy {
             Some(proxy) if !after_connecting || unsent => {
-                format!("through the proxy {}:{}: {words}", proxy.host(), proxy.port())
+                let scheme = if proxy.protocol() == ureq::ProxyProtocol::Https { "https://" } else { "" };
+                format!("through the proxy {scheme}{}:{}: {words}", proxy.host(), proxy.port())
             }
             _ => words,
         };

@@ -168,6 +168,10 @@ pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Misfit> {
         }
         Misfit::Unfit(match (words.strip_prefix("missing field "), expected) {
             (Some(field), _) => format!("JSON without the field {field}{place} ({at})"),
+            // The one value that is worth telling, and never a secret.
+            (None, Some((_, expected))) if words.starts_with("invalid type: null,") => {
+                format!("JSON null that does not fit the type asked for{place}, expected {expected} ({at})")
+            }
             (None, Some((_, expected))) => {
                 format!("JSON that does not fit the type asked for{place}, expected {expected} ({at})")
             }

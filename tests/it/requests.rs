@@ -67,7 +67,8 @@ fn an_empty_reply_reads_as_null() {
         session.delete("x").unwrap_or_else(|error| panic!("{name}: {error}"));
 
         let error = session.get::<Account>("x").unwrap_err();
-        let problem = "JSON that does not fit the type asked for, expected struct Account (line 1 column 4)";
+        let problem =
+            "JSON null that does not fit the type asked for, expected struct Account (line 1 column 4)";
         assert_eq!(headline(&error), format!("unexpected reply: {problem} (HTTP {status})"), "{name}");
     }
 }

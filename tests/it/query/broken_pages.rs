@@ -54,10 +54,11 @@ fn a_page_that_is_none_is_an_error_and_not_an_empty_result() {
     let org = Org::start();
     let session = kept(&org);
     let unfit = "JSON that does not fit the type asked for";
+    let unfit_null = "JSON null that does not fit the type asked for";
     let not_done = "the query is not done, but has no nextRecordsUrl";
     for (body, problem) in [
         ("", "not JSON at line 1 column 0".to_owned()),
-        ("null", format!("{unfit}, expected a page of records (line 1 column 4)")),
+        ("null", format!("{unfit_null}, expected a page of records (line 1 column 4)")),
         ("[]", format!("{unfit}, expected a page of records (line 1 column 2)")),
         ("{}", "JSON without the field `done` (line 1 column 2)".to_owned()),
         (r#"{"done":true}"#, "JSON without the field `records` (line 1 column 13)".to_owned()),
@@ -72,7 +73,7 @@ fn a_page_that_is_none_is_an_error_and_not_an_empty_result() {
         ),
         (
             r#"{"done":true,"records":null}"#,
-            format!("{unfit} at records, expected a sequence (line 1 column 27)"),
+            format!("{unfit_null} at records, expected a sequence (line 1 column 27)"),
         ),
         (r#"{"done":true,"records":[{"Id":"1"}"#, "not JSON at line 1 column 34".to_owned()),
         (r#"{"done":true,"records":[]}]"#, "not JSON at line 1 column 27".to_owned()),
