@@ -103,7 +103,10 @@ impl Context<'_> {
             Misfit::NotJson(problem) => (Odd::Text, problem),
             Misfit::Unfit(problem) => (Odd::Unfit, self.secrets.show(&problem)),
         };
-        self.unexpected(reply.status, odd, problem)
+        // These words are our own, but for names of fields.
+        let said = problem.clone();
+        let kind = ErrorKind::Unexpected { status: reply.status, problem };
+        self.error(kind, Symptom::Unexpected(reply.status, odd), &said, None)
     }
 
     /// What came instead of JSON of a documented shape.
@@ -113,17 +116,20 @@ impl Context<'_> {
             (Odd::NotModified, "not modified".to_owned())
         } else if (300..400).contains(&reply.status) {
             let location = reply.location.as_deref().unwrap_or_default();
-            if let Some(host) = self.leads_elsewhere(location) {
+            let elsewhere = self.leads_elsewhere(location);
+            if location.is_empty() || elsewhere.as_deref() == Some("") {
+                (Odd::Redirect, "a redirect that names no place".to_owned())
+            } else if let Some(host) = elsewhere {
                 let problem = format!("a redirect to {}, which was not followed", self.secrets.host(&host));
                 said = host;
                 (Odd::RedirectElsewhere, problem)
-            } else if location.is_empty() {
-                (Odd::Redirect, "a redirect that names no place".to_owned())
             } else {
                 (Odd::Redirect, "a redirect within the host, which was not followed".to_owned())
             }
         } else if reply.is_blank() {
-            (Odd::Empty, "empty".to_owned())
+            // Neither status would ask for a repeat by itself.
+            let is_edge = matches!(reply.status, 404 | 406) && reply.fault().is_some();
+            (if is_edge { Odd::Edge } else { Odd::Empty }, "empty".to_owned())
         } else if let Some(title) = reply.html_title() {
             said = title;
             let problem = match &*self.secrets.show(&said) {

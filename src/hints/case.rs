@@ -1,7 +1,8 @@
 //! A failure, as the table of hints looks at it: what kind it is, what was said, what was tried.
 
+use crate::address::is_generic;
 use crate::error::Outcome;
-use crate::settings::{Flow, Renewal, Settings};
+use crate::settings::{Renewal, Settings};
 use crate::wire::no_reply::Cause;
 use crate::wire::send::Request;
 
@@ -38,6 +39,8 @@ pub(crate) enum Symptom {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Odd {
     Empty,
+    /// Nothing, from Salesforce's edge instead of the org.
+    Edge,
     Html,
     Text,
     /// JSON of another shape than documented.
@@ -79,15 +82,11 @@ impl Tried<'_> {
     }
 }
 
-/// Whether a security token was sent: never in other flows than the password flow.
-#[derive(PartialEq, Eq)]
-pub(super) enum Sent {
-    Not,
-    Once,
-    /// At the password's end as well.
-    Twice,
-    OtherFlow,
-}
+/// What is said of a user whom the app's policies may not know.
+pub(super) const UNAPPROVED: &str = "approved this consumer|admin approved|preauthorized|invalid_app_access";
+
+/// What is said of an External Client App that is not there.
+pub(super) const APP_UNKNOWN: &str = "app_not_found|not installed in this org";
 
 /// What the table asks. Words are parted by `|`, and one of them must have been said.
 impl Case<'_> {
@@ -135,16 +134,21 @@ impl Case<'_> {
         self.bare("invalid_grant")
     }
 
+    /// A refusal that may mean that nobody has this username there.
+    pub(super) fn is_user_unknown(&self) -> bool {
+        self.no_cause() || self.is_jwt() && self.refused(UNAPPROVED)
+    }
+
+    pub(super) fn bad_password(&self) -> bool {
+        self.is_password() && (self.no_cause() || self.refused("invalid password"))
+    }
+
     pub(super) fn unknown_key(&self) -> bool {
         self.bare("invalid_client_id") || self.refused("client identifier invalid")
     }
 
     pub(super) fn wrong_secret(&self) -> bool {
-        self.bare("invalid_client") || self.refused("invalid client credentials")
-    }
-
-    pub(super) fn cannot_run_as(&self) -> bool {
-        self.refused("no client credentials user|client credentials flow not enabled")
+        !self.is_jwt() && (self.bare("invalid_client") || self.refused("invalid client credentials"))
     }
 
     /// A refusal by its status, whose words were lost.
@@ -170,8 +174,8 @@ impl Case<'_> {
 
     /// A redirect to the callback's host, but not to the callback.
     pub(super) fn to_callback(&self) -> bool {
-        matches!(self.flow(), Some(Flow::CodeCredentials { redirect_uri, .. })
-            if redirect_uri.split('/').nth(2).is_some_and(|host| host.eq_ignore_ascii_case(&self.said)))
+        let callback = self.value("redirect_uri").and_then(|uri| uri.split('/').nth(2));
+        callback.is_some_and(|host| host.eq_ignore_ascii_case(&self.said))
     }
 
     pub(super) fn login(&self) -> Option<&Settings> {
@@ -181,9 +185,27 @@ impl Case<'_> {
         }
     }
 
+    /// A setting of the login's flow.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.login()?.value(name)
+    }
+
+    /// The path that was asked for; none of a login.
+    pub(super) fn path(&self) -> &str {
+        match self.tried {
+            Tried::Request { request, .. } => &request.path,
+            Tried::Login(_) => "",
+        }
+    }
+
+    /// A path that Apex code answers.
+    pub(super) fn is_apex(&self) -> bool {
+        self.path().starts_with("/services/apexrest/")
+    }
+
     /// Whether the API's refusal is, or may be, that of an expired session.
     pub(super) fn has_expired(&self) -> bool {
-        self.api("invalid_session_id") && !self.says("the rest api")
+        self.api("invalid_session_id|invalid_jwt_format") && !self.says("the rest api")
     }
 
     /// Whether a failed request's session could log in again.
@@ -208,39 +230,57 @@ impl Case<'_> {
         }
     }
 
-    pub(super) fn flow(&self) -> Option<&Flow> {
-        self.login().map(|login| &login.flow)
-    }
-
     pub(super) fn is_password(&self) -> bool {
-        matches!(self.flow(), Some(Flow::Password { .. }))
+        self.value("security_token").is_some()
     }
 
     pub(super) fn is_client_credentials(&self) -> bool {
-        matches!(self.flow(), Some(Flow::ClientCredentials))
+        self.login().is_some() && self.value("username").is_none()
     }
 
     pub(super) fn is_code_credentials(&self) -> bool {
-        matches!(self.flow(), Some(Flow::CodeCredentials { .. }))
+        self.value("redirect_uri").is_some()
     }
 
-    pub(super) fn username(&self) -> Option<&str> {
-        self.login()?.value("username")
+    pub(super) fn is_jwt(&self) -> bool {
+        self.value("private_key").is_some()
     }
 
-    pub(super) fn security_token(&self) -> Sent {
-        match self.flow() {
-            Some(Flow::Password { security_token, .. }) if security_token.is_empty() => Sent::Not,
-            Some(Flow::Password { password, security_token, .. }) if password.ends_with(security_token) => {
-                Sent::Twice
-            }
-            Some(Flow::Password { .. }) => Sent::Once,
-            _ => Sent::OtherFlow,
+    /// Whether a setting that was sent begins and ends with the same quotation mark.
+    pub(super) fn is_quoted(&self) -> bool {
+        let names = ["client_id", "client_secret", "username", "password", "security_token"];
+        let is_quoted = |value: &str| {
+            value.len() > 1
+                && ['"', '\''].iter().any(|quote| value.starts_with(*quote) && value.ends_with(*quote))
+        };
+        names.iter().any(|name| self.value(name).is_some_and(is_quoted))
+    }
+
+    /// Once of its own, and at the password's end as well.
+    pub(super) fn sent_token_twice(&self) -> bool {
+        let token = self.value("security_token").filter(|token| !token.is_empty());
+        token.is_some_and(|token| self.value("password").is_some_and(|password| password.ends_with(token)))
+    }
+
+    pub(super) fn is_generic(&self) -> bool {
+        is_generic(self.host)
+    }
+
+    /// Of the JWT bearer flow: the audience is the login URL unless it is set.
+    pub(super) fn has_generic_audience(&self) -> bool {
+        match self.value("audience") {
+            Some("") => self.is_generic(),
+            audience => audience.and_then(|url| url.strip_prefix("https://")).is_some_and(is_generic),
         }
     }
 
     pub(super) fn at_sandbox(&self) -> bool {
-        self.host == "test.salesforce.com" || self.host.ends_with(".sandbox.my.salesforce.com")
+        self.host.starts_with("test.s") && self.is_generic() || self.host.contains(".sandbox.my.")
+    }
+
+    /// `test-x1y2z3@example.com`: as Salesforce's CLI names a scratch org's users.
+    pub(super) fn is_scratch_user(&self) -> bool {
+        self.value("username").is_some_and(|name| name.starts_with("test-") && name.ends_with("@example.com"))
     }
 
     /// `ada@example.com.uat`: whether the domain goes on after its top-level domain, as far as can be told.
@@ -248,7 +288,7 @@ impl Case<'_> {
         const TOP: [&str; 9] = ["com", "org", "net", "edu", "gov", "mil", "int", "info", "biz"];
         // Two letters may be a country's.
         let is_top = |label: &str| label.len() == 2 || TOP.contains(&label);
-        let (_, domain) = self.username()?.rsplit_once('@')?;
+        let (_, domain) = self.value("username").filter(|_| !self.is_scratch_user())?.rsplit_once('@')?;
         let domain = domain.to_lowercase();
         match domain.split('.').collect::<Vec<_>>()[..] {
             [_, .., top, last] if is_top(top) => (!is_top(last)).then_some(true),

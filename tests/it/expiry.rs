@@ -52,7 +52,7 @@ fn a_session_without_a_login_tells_that_it_has_expired() {
     for (method, call) in CALLS {
         let error = call(&session).unwrap_err();
         assert_eq!(headline(&error), EXPIRED, "{method}");
-        assert_eq!(error.hints().len(), 1, "{method}: {error}");
+        assert_eq!(error.hints().len(), 2, "{method}: {error}");
         assert_eq!(only_request(&org).method, method);
     }
 }

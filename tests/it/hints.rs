@@ -1,18 +1,19 @@
 //! Every hint there is, as a person sees it: `hints.txt` holds the whole text of each failure; those that
 //! lead to the same advice stand together above it. A test in `src/hints.rs` holds that no hint is missing.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use fake_org::{
-    Answer, CLIENT_ID, CLIENT_SECRET, Certificate, Org, PASSWORD, Proxy, REDIRECT_URI, SECURITY_TOKEN,
-    SITE_PASSWORD, SITE_USERNAME, USERNAME,
+    Answer, CLIENT_ID, CLIENT_SECRET, Certificate, JWT_KEY, Org, PASSWORD, Proxy, REDIRECT_URI,
+    SECURITY_TOKEN, SITE_PASSWORD, SITE_USERNAME, USERNAME,
 };
 use serde_json::{Value, json};
 use sf_login::{App, Error, Login, Session, Token, ureq};
 
-use crate::support::{agent, agent_by, agent_through, at_once, nobody, shown, watch_logs};
+use crate::support::{SITE_TOKEN_PATH, agent, agent_by, agent_through, at_once, nobody, shown, watch_logs};
 
 const LOGIN: &str = "https://login.salesforce.com";
 const TEST: &str = "https://test.salesforce.com";
@@ -35,10 +36,13 @@ const REFUSED_LOGINS: &[Refusal] = &[
     (|| password("ada@example.com.uat").login_url(LOGIN), "invalid_grant", "authentication failure"),
     (|| password(USERNAME).login_url(TEST), "invalid_grant", "authentication failure"),
     (|| password(USERNAME).login_url("https://acme--uat.sandbox.my.salesforce.com"), "invalid_grant", "authentication failure"),
+    (|| password("test-x1y2z3@example.com").login_url(TEST), "invalid_grant", "authentication failure"),
+    (|| app().password(USERNAME, format!("\"{PASSWORD}\"")).login_url(MY_DOMAIN), "invalid_grant", "authentication failure"),
     (|| password("ada").security_token(SECURITY_TOKEN), "invalid_grant", ""),
     (|| password(USERNAME).login_url(SITE), "invalid_grant", "invalid_grant"),
     (client_credentials, "invalid_grant", "authentication failure"),
     (code_credentials, "invalid_grant", "authentication failure"),
+    (jwt_bearer, "invalid_grant", "authentication failure"),
 
     // The description names it.
     (usual, "invalid_grant", "authentication failure - Invalid Password"),
@@ -60,12 +64,22 @@ const REFUSED_LOGINS: &[Refusal] = &[
     (code_credentials, "invalid_grant", "invalid code verifier"),
     (code_credentials, "invalid_grant", "expired authorization code"),
     (code_credentials, "invalid_grant", "invalid authorization code"),
+    (jwt_bearer, "invalid_grant", "user hasn't approved this consumer"),
+    (jwt_bearer, "invalid_request", "refresh_token scope is required and the connected app should be installed and preauthorized"),
+    (jwt_bearer, "invalid_grant", "audience is invalid"),
+    (|| jwt_bearer().audience(TEST), "invalid_grant", "Audience validation failed"),
+    (jwt_bearer, "invalid_grant", "invalid assertion"),
+    (jwt_bearer, "invalid_grant", "expired authorization code"),
+    (|| jwt_bearer().login_url(LOGIN), "app_not_found", "External client app is not installed in this org"),
+    (jwt_bearer, "invalid_client", "invalid client credentials"),
+    (jwt_bearer, "unsupported_grant_type", "grant type not supported"),
     (usual, "invalid_grant", "no valid scopes defined"),
     (code_credentials, "invalid_scope", "the requested scope is not allowed"),
     (usual, "invalid_grant", "login rate exceeded"),
     (usual, "rate_limit_exceeded", "login rate exceeded"),
     (usual, "invalid_client", "app must be installed into org"),
     (client_credentials, "app_not_found", "External client app is not installed in this org"),
+    (|| usual().login_url(LOGIN), "app_not_found", "External client app is not installed in this org"),
     (client_credentials, "OAUTH_EC_APP_NOT_FOUND", "External client app is not installed in this org"),
     (usual, "OAUTH_APP_BLOCKED", "this app is blocked by admin"),
     (usual, "OAUTH_APPROVAL_ERROR_GENERIC", "An unexpected error has occurred during authentication. Please try again."),
@@ -94,8 +108,10 @@ const ODD_LOGINS: &[Oddity] = &[
     (usual, || Answer::new(503)),
     (usual, || Answer::text(429, "Too many requests")),
     (usual, || Answer::html(200, "Login | Salesforce")),
+    (|| usual().login_url(SITE), || Answer::html(200, "")),
     (usual, || Answer::html(404, "URL No Longer Exists")),
     (usual, || Answer::html(420, "Salesforce")),
+    (usual, || Answer::new(404).header("Server", "sfdcedge")),
     (usual, || Answer::html(403, "Access Denied")),
     (usual, || Answer::new(401)),
     (usual, || Answer::json(400, r#"{"error":"invalid_grant"}"#).cut_after(9)),
@@ -104,6 +120,7 @@ const ODD_LOGINS: &[Oddity] = &[
     (usual, || Answer::json(200, " ".repeat(1024 * 1024 + 1))),
     (usual, || Answer::redirect(301, "https://acme.my.salesforce.mil/services/oauth2/token")),
     (usual, || Answer::redirect(302, "/secur/login.jsp")),
+    (usual, || Answer::redirect(302, "https:///error")),
     (code_credentials, || Answer::html(200, "Login | Partners")),
     (
         || {
@@ -130,13 +147,19 @@ const REFUSED_REQUESTS: &[(u16, &str, &str)] = &[
     (401, "INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "The users password has expired"),
     (401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE"),
     (401, "INVALID_AUTH_HEADER", "INVALID_ISS"),
+    (401, "INVALID_AUTH_HEADER", "INVALID_JWT_FORMAT"),
     (404, "URL_NOT_RESET", "Destination URL not reset. The URL returned from login must be set"),
     (400, "unsupported_token_type", "this token type is not supported"),
     (403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
+    (403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded."),
+    (403, "MUTUAL_AUTHENTICATION_FAILED", "This session requires mutual authentication"),
+    (403, "APEX_REST_SERVICES_DISABLED", "Apex REST services are disabled"),
+    (403, "TXN_SECURITY_METERING_ERROR", "The Transaction Security policy took too long"),
     (403, "API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization."),
     (403, "API_CURRENTLY_DISABLED", "API is not enabled for this Organization or Partner"),
     (400, "MALFORMED_QUERY", "\nSELECT * FROM Account\n       ^\nERROR at Row:1:Column:8\nunexpected token: '*'"),
     (400, "INVALID_FIELD", "\nSELECT Nme FROM Account\n       ^\nERROR at Row:1:Column:8\nNo such column 'Nme' on entity 'Account'."),
+    (400, "INVALID_FIELD", "value of filter criterion for field 'CreatedDate' must be of type dateTime and should not be enclosed in quotes"),
     (400, "INVALID_FIELD_FOR_INSERT_UPDATE", "Unable to create/update fields: Id"),
     (400, "INVALID_TYPE", "sObject type 'Acount' is not supported."),
     (400, "INVALID_QUERY_FILTER_OPERATOR", "invalid operator on id field"),
@@ -159,6 +182,8 @@ const ODD_REQUESTS: &[fn() -> Answer] = &[
     || Answer::json(300, json!(["/services/data/v66.0/sobjects/Account/0015g00000000001"])),
     || Answer::text(403, "Bad_OAuth_Token"),
     || Answer::html(404, "URL No Longer Exists"),
+    || Answer::new(411),
+    || Answer::new(412),
     || Answer::html(414, "URI Too Long"),
     || Answer::html(431, "Request Header Fields Too Large"),
     || Answer::html(502, "Bad Gateway"),
@@ -167,6 +192,7 @@ const ODD_REQUESTS: &[fn() -> Answer] = &[
     || Answer::new(304),
     || Answer::json(400, r#"{"moon":"full"}"#),
     || Answer::json(200, "[[]]"),
+    || Answer::json(200, "[null]"),
     || Answer::text(400, &" ".repeat(1024 * 1024 + 1)),
     || Answer::json(200, r#"{"a":1}"#).cut_after(3),
 ];
@@ -212,10 +238,27 @@ const UNREACHED: &[fn(&Stage) -> Error] = &[
         let (addr, _held) = nobody();
         s.led(Lead::To(addr))
     },
+    |s| s.led(Lead::Stuck),
     |_| Stage::answering(Answer::stall()).fails(usual().timeout(TIMEOUT)),
     |_| Stage::answering(Answer::close()).fails(usual()),
     |_| Stage::answering(Answer::raw("220 mail.example.com ESMTP\r\n")).fails(usual()),
+    |s| {
+        let plain = Proxy::start(&s.org);
+        let proxy = ureq::Proxy::new(&plain.url().replace("http:", "https:")).expect("a proxy's URL");
+        let agent = ureq::Agent::config_builder().proxy(Some(proxy)).build().new_agent();
+        failure(usual().agent(agent).timeout(TIMEOUT).token())
+    },
     |_| failure(Stage::answering(Answer::close()).kept().post::<Value>("sobjects/Account", &json!({}))),
+    |_| failure(Stage::answering(Answer::html(503, "")).kept().post::<Value>("sobjects/Account", &json!({}))),
+    |_| {
+        let s = Stage::answering(Answer::json(201, r#"{"id":null}"#));
+        failure(s.kept().post::<HashMap<String, String>>("sobjects/Account", &json!({})))
+    },
+    |_| {
+        let s = Stage::with(Certificate::Good);
+        s.org.always(SITE_TOKEN_PATH, Answer::new(503));
+        s.fails(code_credentials())
+    },
     |_| {
         let cut = Answer::json(201, r#"{"id":"001"}"#).cut_after(3);
         failure(Stage::answering(cut).kept().post::<Value>("sobjects/Account", &json!({})))
@@ -271,11 +314,24 @@ fn sessions() -> Vec<Error> {
     let session = s.here(usual()).resume(elsewhere).expect("a login");
     let elsewhere = failure(session.get::<Value>("limits"));
     let contacts = json!({ "done": false, "records": [] });
-    let page = json!({ "totalSize": 1, "done": true, "records": [{ "Contacts": contacts }] });
-    let s = Stage::answering(Answer::json(200, page));
-    let session = s.kept();
-    let mut records = session.query::<Value>("SELECT (SELECT Id FROM Contacts) FROM Account");
-    vec![rejected, elsewhere, failure(records.next().expect("an error"))]
+    let page = |record| json!({ "totalSize": 1, "done": true, "records": [record] });
+    let s = Stage::answering(Answer::json(200, page(json!({ "Id": "001", "Contacts": contacts }))));
+    let soql = "SELECT (SELECT Id FROM Contacts) FROM Account";
+    let subquery = failure(s.kept().query::<Value>(soql).next().expect("an error"));
+    let s = Stage::answering(Answer::json(200, page(json!({ "Id": "001" }))));
+    let misspelt = failure(s.kept().query::<Record>(soql).next().expect("an error"));
+    let s = Stage::answering(Answer::html(200, "Files"));
+    let page = failure(s.kept().get::<Value>("/sfc/servlet.shepherd/version/download/068"));
+    let s = Stage::answering(Answer::text(500, "the moon is full"));
+    let apex = failure(s.kept().get::<Value>("/services/apexrest/moon"));
+    vec![rejected, elsewhere, subquery, misspelt, page, apex]
+}
+
+/// As people write it who do not know how Salesforce spells its fields.
+#[derive(serde::Deserialize)]
+struct Record {
+    #[serde(rename = "id")]
+    _id: String,
 }
 
 fn unreached() -> Vec<Error> {
@@ -347,6 +403,10 @@ fn client_credentials() -> Login {
     app().client_credentials().login_url(MY_DOMAIN)
 }
 
+fn jwt_bearer() -> Login {
+    app().jwt_bearer(USERNAME, JWT_KEY).login_url(MY_DOMAIN)
+}
+
 fn code_credentials() -> Login {
     app().code_credentials(SITE_USERNAME, SITE_PASSWORD, REDIRECT_URI).login_url(SITE)
 }
@@ -407,6 +467,7 @@ enum Lead {
     To(SocketAddr),
     Nowhere,
     Silence,
+    Stuck,
     NoWay,
     /// To a failure of TLS.
     Tls(&'static str),
@@ -423,6 +484,7 @@ impl Lead {
             }
             Lead::NoWay => io::Error::from(io::ErrorKind::NetworkUnreachable).into(),
             Lead::Silence => ureq::Error::Timeout(ureq::Timeout::Resolve),
+            Lead::Stuck => ureq::Error::Timeout(ureq::Timeout::Connect),
             Lead::Tls(words) => io::Error::new(io::ErrorKind::InvalidData, words).into(),
             Lead::Unknown(words) => io::Error::other(words).into(),
         })

@@ -53,7 +53,7 @@ fn values_inside_soql_are_quoted() {
 fn soql_that_is_too_long_says_so() {
     let org = Org::start();
     let session = kept(&org);
-    let hint = "the URL or the headers are too long: shorten the SOQL, e.g. by fewer ids in IN (...) and several queries";
+    let hint = "the URL and headers may have 16,384 bytes: ask for fewer fields, or for fewer ids in IN (...) by several queries";
     let ids = |count: usize| {
         let ids: Vec<_> = iter::repeat_n("'001000000000001AAA'", count).collect();
         format!("SELECT Id FROM Account WHERE Id IN ({})", ids.join(","))
