@@ -82,7 +82,7 @@ pub enum ErrorKind {
     Api {
         /// The HTTP status.
         status: u16,
-        /// What Salesforce said, at least one.
+        /// What Salesforce said, at least one; for a URL or headers that are too long (414, 431) what the status says.
         errors: Vec<ApiError>,
     },
     /// Not what Salesforce documents: HTML, bare text, a redirect, a missing field, a reply that is

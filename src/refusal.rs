@@ -120,15 +120,22 @@ pub(crate) fn api_errors(reply: &Reply) -> Vec<ApiError> {
             fields: fields.take(MOST).map(text).collect(),
         })
     };
-    match reply.json() {
+    let alone = |message| vec![ApiError { error_code: String::new(), message, fields: Vec::new() }];
+    let told = match reply.json() {
         Some(Value::Array(urls)) if reply.status == 300 => {
             let urls: Vec<String> = urls.iter().take(MOST).map(text).collect();
             let message = format!("the external id matches several records: {}", urls.join(", "));
-            vec![ApiError { error_code: String::new(), message, fields: Vec::new() }]
+            alone(message)
         }
         Some(Value::Array(errors)) => errors.iter().take(MOST).filter_map(error).collect(),
         Some(value) => error(&value).into_iter().collect(),
         None => Vec::new(),
+    };
+    // These come without a body, or with a page.
+    match reply.status {
+        414 if told.is_empty() => alone("URI Too Long".to_owned()),
+        431 if told.is_empty() => alone("Request Header Fields Too Large".to_owned()),
+        _ => told,
     }
 }
 

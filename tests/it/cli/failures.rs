@@ -49,6 +49,9 @@ fn each_kind_of_failure_has_its_exit_code() {
         ),
         ("a login refused before get", TOKEN_PATH, Answer::oauth_error("invalid_grant", "no"), get, 3, 1),
         ("a request refused", LIMITS, refusal(403, "REQUEST_LIMIT_EXCEEDED"), get, 4, 1),
+        ("a URL that is too long", LIMITS, Answer::html(414, "URI Too Long"), get, 4, 1),
+        ("headers that are too long", LIMITS, Answer::new(431), get, 4, 1),
+        ("a locked row", LIMITS, refusal(400, "UNABLE_TO_LOCK_ROW"), get, 1, 1),
         ("a request not understood", LIMITS, refusal(400, "MALFORMED_ID"), get, 4, 1),
     ];
     for (case, path, answer, args, code, times) in cases {

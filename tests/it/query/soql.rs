@@ -60,7 +60,7 @@ fn soql_that_is_too_long_says_so() {
     };
     // More than Salesforce takes.
     let error = session.query::<Value>(&ids(1000)).next().unwrap().unwrap_err();
-    assert_eq!(headline(&error), "unexpected reply: an HTML page titled \"URI Too Long\" (HTTP 414)");
+    assert_eq!(headline(&error), "request refused: URI Too Long (HTTP 414)");
     assert_eq!(error.hints(), [hint]);
     assert_eq!(only_request(&org).path, QUERY);
 
