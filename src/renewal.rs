@@ -142,6 +142,7 @@ impl Shared {
         };
         state.begun.retain(|begun| begun.elapsed() < MINUTE);
         if state.begun.len() >= MOST_LOGINS {
+            log::debug!("no new login: there were {MOST_LOGINS} within a minute");
             return Err(expired);
         }
         state.begun.push(Instant::now());
@@ -150,6 +151,7 @@ impl Shared {
         let secrets = state.secrets.clone();
         drop(state);
         let _turn = Turn(self);
+        log::debug!("the access token is not valid any more: logging in anew");
 
         let outcome =
             log_in(login, client, deadline.at_most(login.timeout), secrets.clone()).and_then(|token| {
@@ -175,11 +177,17 @@ impl Shared {
                 state.unproven_since = Some(Instant::now());
                 state.failure = None;
                 state.wait = Duration::ZERO;
+                log::debug!("the new login brought a token");
                 Ok(true)
             }
             Err(error) => {
                 state.wait = longer(state.wait);
                 state.failure = Some((error.clone(), Instant::now() + state.wait));
+                if error.is_lasting() {
+                    log::debug!("the new login failed, and no other is tried");
+                } else {
+                    log::debug!("the new login failed: the next is tried after {} s", state.wait.as_secs());
+                }
                 Err(error)
             }
         }

@@ -76,7 +76,15 @@ impl Client {
             let repeat = fault.is_some_and(|fault| request.kind.may_repeat_after(fault));
             let pause = pauses.next().map(|pause| retry_after.unwrap_or(pause));
             match pause.filter(|pause| repeat && *pause < deadline.left()) {
-                Some(pause) => thread::sleep(pause),
+                Some(pause) => {
+                    let why = match (&outcome, fault) {
+                        (Ok(reply), _) => format!("HTTP {}", reply.status),
+                        (Err(_), Some(Fault::NotDone)) => "nothing was sent".to_owned(),
+                        (Err(_), _) => "no whole reply came".to_owned(),
+                    };
+                    log::debug!("{} is sent again in {} ms: {why}", request.method, pause.as_millis());
+                    thread::sleep(pause);
+                }
                 None => return outcome,
             }
         }

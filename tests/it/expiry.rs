@@ -5,10 +5,11 @@ mod threads;
 
 use fake_org::{Answer, ORG_ID, Org, Request, USER_ID};
 use serde_json::{Value, json};
-use sf_login::Session;
+use sf_login::{Session, Token};
 
 use crate::support::{
-    CALLS, LIMITS, NEW, OLD, TOKEN_PATH, expired, headline, kept, login, only_request, session, shown, token,
+    CALLS, LIMITS, NEW, OLD, TOKEN_PATH, expired, headline, kept, logged, login, nobody, only_request,
+    session, shown, token,
 };
 
 const EXPIRED: &str = "request refused: Session expired or invalid (INVALID_SESSION_ID) (HTTP 401)";
@@ -159,6 +160,37 @@ fn an_id_is_the_same_with_and_without_its_checksum() {
         let session = login(&org).resume(serde_json::from_value(kept).unwrap()).unwrap();
         assert_eq!(session.get::<u8>("x").unwrap(), 1, "{id}");
     }
+}
+
+#[test]
+fn what_happens_unseen_is_logged_in_our_own_words() {
+    let org = Org::start();
+    let session = expired_session(&org, Answer::json(200, "1"));
+    org.answer_to(TOKEN_PATH, Answer::html(503, "their words").header("Retry-After", "0"));
+    org.answer_to("/services/data/", Answer::close().header("Retry-After", "0"));
+    assert_eq!(session.get::<u8>("x").unwrap(), 1);
+    let told = [
+        "GET is sent again in 250 ms: no whole reply came",
+        "the access token is not valid any more: logging in anew",
+        "POST is sent again in 0 ms: HTTP 503",
+        "the new login brought a token",
+    ];
+    assert_eq!(logged(), told);
+
+    for (answer, end) in [
+        (Answer::new(500), "the new login failed: the next is tried after 1 s"),
+        (Answer::oauth_error("invalid_grant", "their words"), "the new login failed, and no other is tried"),
+    ] {
+        let session = login(&org).resume(token(&org, OLD)).unwrap();
+        org.answer_to(TOKEN_PATH, answer);
+        session.get::<u8>("x").unwrap_err();
+        assert_eq!(logged(), ["the access token is not valid any more: logging in anew", end]);
+    }
+
+    let (unused, _kept) = nobody();
+    let session = Session::new(Token::new(OLD, format!("http://{unused}")).unwrap()).unwrap();
+    session.get::<u8>("x").unwrap_err();
+    assert_eq!(logged()[0], "GET is sent again in 250 ms: nothing was sent");
 }
 
 /// Takes for valid only the token of a new login, and answers this to requests that have it.

@@ -183,7 +183,7 @@ fn jwt_bearer_is_refused_as_salesforce_does() {
         (right.clone(), |org| org.clock_ahead = 600, "expired authorization code", "invalid_grant"),
         (right.clone(), |org| org.refuse("inactive"), "inactive user", "invalid_grant"),
         (
-            right.audience("https://login.salesforce.com"),
+            right,
             |org| org.refuse("app-not-found"),
             "External client app is not installed in this org",
             "app_not_found",

@@ -1,5 +1,6 @@
 //! What a person would see, and a watch for secrets in all that is said.
 
+use std::cell::RefCell;
 use std::sync::{LazyLock, Once};
 
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
@@ -66,6 +67,15 @@ pub fn forms(secret: &str) -> Vec<String> {
     ]
 }
 
+thread_local! {
+    static OWN_RECORDS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What the library itself has logged since somebody asked last, in this thread.
+pub fn logged() -> Vec<String> {
+    OWN_RECORDS.take()
+}
+
 /// Has every log record looked at as it is written, up to the level that the docs promise.
 pub fn watch_logs() {
     struct Watch;
@@ -77,6 +87,9 @@ pub fn watch_logs() {
 
         fn log(&self, record: &log::Record<'_>) {
             assert_no_secret(&record.args().to_string());
+            if record.target().starts_with("sf_login") {
+                OWN_RECORDS.with_borrow_mut(|records| records.push(record.args().to_string()));
+            }
         }
 
         fn flush(&self) {}
