@@ -1,9 +1,10 @@
 //! A Salesforce on 127.0.0.1, for tests, examples and benchmarks.
 //!
 //! It knows one app, one user and one customer of an Experience Cloud site, logs them in by the
-//! username-password, the client credentials, the JWT bearer and the code and credentials flow, and
-//! answers the REST API from memory. It is strict: what Salesforce does not document, it refuses. Everything
-//! it received can be asked for, and it can be told to answer anything at all.
+//! username-password, the client credentials, the JWT bearer and the code and credentials flow, keeps
+//! a Login History of that, and answers the REST API from memory. It is strict: what Salesforce does
+//! not document, it refuses. Everything it received can be asked for, and it can be told to refuse for
+//! any reason, or to answer anything at all.
 //!
 //! # Example
 //!
@@ -19,7 +20,8 @@
 //! # Concepts
 //!
 //! - [`Org`]: the server. [`Org::start_tls`] has it speak TLS, with a [`Certificate`] of choice.
-//! - [`Setup`]: what its administrator can change; [`refusal`]: why it lets nobody in, on purpose.
+//! - [`Setup`]: what its administrator can change.
+//! - [`refusal`]: why it lets nobody in, on purpose; [`Org::administrator_token`] asks Login History.
 //! - [`Answer`]: what a test has it say instead of the truth.
 //! - [`Request`]: what it received.
 //! - [`Proxy`]: leads here whatever is asked for `https://login.salesforce.com` and the like.
