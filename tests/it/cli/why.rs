@@ -1,8 +1,9 @@
 //! `sf-login why`.
 
+use fake_org::refusal::{self, SUCCESS};
 use fake_org::{Answer, Org, USERNAME};
 use serde_json::{Value, json};
-use sf_login::LOGIN_STATUSES;
+use sf_login::{LOGIN_STATUSES, LoginStatus};
 
 use super::TOKEN;
 use crate::support::{QUERY, Run, done, expired, failed, kept_env, paths, sf_login, with};
@@ -60,6 +61,24 @@ fn each_status_of_the_table_is_explained() {
         let explained =
             format!("\n\n{}\n  means: {}\n  to do: {}\n", known.status, known.means, known.change);
         assert!(run.stdout.contains(&explained), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn each_refusal_that_has_a_status_is_led_to_its_cause() {
+    for refusal in refusal::ALL.iter().filter(|refusal| refusal.status.is_some_and(|it| it != SUCCESS)) {
+        let org = Org::start();
+        org.setup(|setup| setup.refuse(refusal.name));
+        assert_eq!(sf_login(&org.env(), &[]).code, Some(3), "{}", refusal.name);
+        let run = sf_login(&kept_env(&org, &org.administrator_token()), &["why", USERNAME]);
+        let known = refusal.status.and_then(LoginStatus::find).expect(refusal.name);
+        let lines: Vec<&str> = run.stdout.lines().collect();
+        assert!(lines[0].ends_with(&format!(" UTC  {}", known.status)), "{}", run.stdout);
+        assert!(lines[1].starts_with("  password flow, Sync, 127.0.0.1, "), "{}", run.stdout);
+        let told =
+            ["", known.status, &format!("  means: {}", known.means), &format!("  to do: {}", known.change)];
+        assert_eq!(lines[2..6], told);
+        assert_eq!(format!("{}\n", lines[6..].join("\n")), MISSING);
     }
 }
 
