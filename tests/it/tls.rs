@@ -152,6 +152,30 @@ fn certificate_file_that_cannot_be_read_is_refused() {
 }
 
 #[test]
+#[cfg(unix)]
+fn certificate_file_that_may_never_end_is_not_read() {
+    use crate::support::{SOON, within};
+
+    let org = Org::start_tls();
+    let pipe = format!("{}/pipe.pem", env!("CARGO_TARGET_TMPDIR"));
+    // It may be there already, from another run.
+    std::process::Command::new("mkfifo").arg(&pipe).output().unwrap();
+    assert!(!fs::metadata(&pipe).unwrap().is_file());
+    let huge = file("huge", "");
+    fs::File::options().write(true).open(&huge).unwrap().set_len((16 << 20) + 1).unwrap();
+    let regular = "not a regular file: write the path of one";
+    let large = "larger than 16 MiB: write the path of a PEM file with certificates alone";
+    for (path, why) in [("/dev/zero", regular), (&pipe, regular), (&huge, large)] {
+        let env = with(&org.env(), "SSL_CERT_FILE", path);
+        let run = within(SOON, move || sf_login(&env, &[]));
+        let expected = format!("SSL_CERT_FILE names a file that cannot be read: {why}");
+        assert_eq!(run, failed(2, &expected), "{path}");
+    }
+    assert_eq!(org.connections(), 0);
+    fs::remove_file(huge).unwrap();
+}
+
+#[test]
 fn certificate_file_may_hold_more_than_the_authority() {
     let org = Org::start_tls();
     let more = format!("# Our own authority\r\n{KEY}\n{}{}", org.ca_pem(), org.ca_pem());
