@@ -12,8 +12,8 @@ use sf_login::{App, Token};
 
 use crate::support::{
     AUTHORIZE_PATH, EXCHANGES, FLOWS, LIMITS, OLD, SITE_TOKEN_PATH, TOKEN_PATH, agent, agent_through,
-    client_credentials, client_credentials_env, code_credentials, code_env, failed, headline, login, names,
-    paths, sf_login, shown, without,
+    client_credentials, client_credentials_env, code_credentials, code_env, failed, headline, jwt_bearer,
+    login, names, paths, sf_login, shown, without,
 };
 
 #[test]
@@ -90,20 +90,28 @@ fn leftover_settings_of_another_flow_are_ignored_whatever_they_hold() {
         ("HTTP_PROXY", "no proxy"),
     ];
     let user = [("SF_USERNAME", "with:colon\n"), ("SF_PASSWORD", "line\nend")];
+    let key = ("SF_JWT_KEY_FILE", "none");
     for (mut env, leftover) in [
-        (org.env(), &[("SF_FLOW", "password"), ("SF_REDIRECT_URI", "not a URL\n")][..]),
-        (client_credentials_env(&org), &[user[0], user[1], ("SF_SECURITY_TOKEN", "line\nend")]),
-        (code_env(&org), &[("SF_SECURITY_TOKEN", "line\nend")]),
+        (org.env(), &[("SF_FLOW", "password"), ("SF_REDIRECT_URI", "not a URL\n"), key][..]),
+        (client_credentials_env(&org), &[user[0], user[1], ("SF_SECURITY_TOKEN", "line\nend"), key]),
+        (code_env(&org), &[("SF_SECURITY_TOKEN", "line\nend"), ("SF_AUDIENCE_URL", "line\nend")]),
+        (
+            org.env_for("jwt_bearer"),
+            &[user[1], ("SF_CLIENT_SECRET", "line\nend"), ("SF_CLIENT_SECRET_FILE", "none")],
+        ),
     ] {
         env.extend(token.iter().chain(leftover).map(|(name, value)| (*name, (*value).to_owned())));
         let run = sf_login(&env, &[]);
         assert_eq!((run.code, &*run.stderr), (Some(0), ""));
     }
-    assert_eq!(org.logins(), 3);
+    assert_eq!(org.logins(), 4);
 
-    // A security token given in a program has no part in the other flows either.
-    for login in [client_credentials(&org), code_credentials(&org)] {
+    // A security token or an audience given in a program has no part in the other flows either.
+    for login in [client_credentials(&org), code_credentials(&org), jwt_bearer(&org)] {
         login.security_token("line\nend").token().unwrap();
+    }
+    for login in [login(&org), client_credentials(&org), code_credentials(&org)] {
+        login.audience("line\nend").token().unwrap();
     }
     assert!(org.requests().iter().all(|request| !request.text().contains("end")));
 }
