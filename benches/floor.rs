@@ -32,7 +32,8 @@ const LONG_QUERY: usize = 50 * PAGE;
 fn main() -> Done {
     let args: Vec<String> = env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["login"] => logins(),
+        ["login"] => logins(floor::Session::log_in),
+        ["jwt"] => logins(floor::Session::log_in_by_jwt),
         ["request"] => requests(),
         ["reconnect"] => reconnects(),
         ["typed"] => queries(40, |account: &Account| account.employees),
@@ -59,13 +60,15 @@ fn table() -> Done {
     println!("{:34}{:>10}{:>10}   ratio (middle half); of processor time", "", "ours", "floor");
     for (kind, name) in [
         ("login", "login"),
+        ("jwt", "login by JWT"),
         ("request", "login and request"),
         ("reconnect", "request over a new connection"),
         ("typed", "query of 40,000 records, typed"),
         ("values", "query of 40,000 records, Value"),
     ] {
         let connections = org.connections();
-        println!("{name:34}{}", bench(&[kind])?);
+        let flow = if kind == "jwt" { "jwt_bearer" } else { "password" };
+        println!("{name:34}{}", output(client(&org, env::current_exe()?).envs(org.env_for(flow)).arg(kind))?);
         if kind == "request" {
             // Of both sides together: were one of them to need two, it would show.
             println!("  {} connections for {} turns", org.connections() - connections, 2 * LOGINS);
@@ -98,8 +101,8 @@ fn output(command: &mut Command) -> Done<String> {
 }
 
 /// A new agent and so a new connection for each login, as programs do that log in once.
-fn logins() -> Done {
-    compare(LOGINS, thread_time, || Ok(Login::from_env()?.token()?), floor::Session::log_in)
+fn logins(floor: fn() -> Done<floor::Session>) -> Done {
+    compare(LOGINS, thread_time, || Ok(Login::from_env()?.token()?), floor)
 }
 
 fn requests() -> Done {
@@ -193,13 +196,16 @@ fn memory(side: &str, records: usize) -> Done {
 
 /// What somebody would write who does without this crate, and forgets nothing.
 mod floor {
-    use std::{env, fs, io, str, time::Duration};
+    use std::time::{Duration, SystemTime};
+    use std::{env, fs, io, str};
 
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
+    use ring::{rand::SystemRandom, rsa, signature::RSA_PKCS1_SHA256};
     use serde::Deserialize;
     use serde_json::value::RawValue;
     use sf_login::ureq::{self, Agent, tls};
 
-    use super::{BufWriter, Done, Write};
+    use super::{BufWriter, Done, Write, json};
 
     #[derive(Deserialize)]
     struct Token {
@@ -221,16 +227,25 @@ mod floor {
 
     impl Session {
         pub fn log_in() -> Done<Session> {
-            let agent = agent()?;
-            let form = [
+            Session::log_in_with(&[
                 ("grant_type", "password"),
                 ("client_id", &env::var("SF_CLIENT_ID")?),
                 ("client_secret", &env::var("SF_CLIENT_SECRET")?),
                 ("username", &env::var("SF_USERNAME")?),
                 ("password", &(env::var("SF_PASSWORD")? + &env::var("SF_SECURITY_TOKEN")?)),
-            ];
+            ])
+        }
+
+        pub fn log_in_by_jwt() -> Done<Session> {
+            let grant_type = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+            Session::log_in_with(&[("grant_type", grant_type), ("assertion", &assertion()?)])
+        }
+
+        fn log_in_with(form: &[(&str, &str)]) -> Done<Session> {
+            let agent = agent()?;
             let url = env::var("SF_LOGIN_URL")? + "/services/oauth2/token";
-            let reply = agent.post(url).header("Accept", "application/json").send_form(form)?;
+            let reply =
+                agent.post(url).header("Accept", "application/json").send_form(form.iter().copied())?;
             let token = parse(&body(reply, 1024 * 1024)?)?;
             Ok(Session { agent, token })
         }
@@ -266,6 +281,24 @@ mod floor {
             Ok(page.next_records_url)
         })?;
         Ok(out.flush()?)
+    }
+
+    fn assertion() -> Done<String> {
+        let pem = fs::read_to_string(env::var("SF_JWT_KEY_FILE")?)?;
+        let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        let key =
+            rsa::KeyPair::from_pkcs8(&BASE64_STANDARD.decode(base64)?).map_err(|bad| bad.to_string())?;
+        let (iss, sub, aud) =
+            (env::var("SF_CLIENT_ID")?, env::var("SF_USERNAME")?, env::var("SF_LOGIN_URL")?);
+        let exp = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs() + 300;
+        let claims = json!({ "iss": iss, "sub": sub, "aud": aud, "exp": exp }).to_string();
+        let [header, claims] =
+            [r#"{"alg":"RS256"}"#, &claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
+        let signed = format!("{header}.{claims}");
+        let mut signature = vec![0; key.public().modulus_len()];
+        key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
+            .map_err(|bad| bad.to_string())?;
+        Ok(format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
     }
 
     fn agent() -> Done<Agent> {
