@@ -5,10 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use fake_org::{
     Answer, CLIENT_ID, JWT_CERTIFICATE, JWT_KEY, ORG_ID, Org, Proxy, Request, SITE_USER_ID, SITE_USERNAME,
-    Setup, USER_ID, USERNAME,
+    USER_ID, USERNAME, refusal,
 };
 use serde_json::{Value, json};
-use sf_login::App;
+use sf_login::{App, Login};
 
 use crate::support::{
     LIMITS, OLD, TOKEN_PATH, agent, agent_through, assert_sent, failed, headline, host, jwt_bearer, names,
@@ -142,37 +142,26 @@ fn a_login_by_jwt_is_repeated_with_the_same_assertion() {
 
 #[test]
 fn jwt_bearer_is_refused_as_salesforce_does() {
-    let scope = "refresh_token scope is required and the connected app should be installed and preauthorized";
-    let key = include_str!("keys/keys.txt").lines().find_map(|line| line.strip_prefix("rsa 4096: ")).unwrap();
-    let by = |client_id: &str, user: &str, key: &str| App::without_secret(client_id).jwt_bearer(user, key);
-    let right = by(CLIENT_ID, USERNAME, JWT_KEY);
-    let cases: [(_, fn(&mut Setup), _, _); 9] = [
-        (by("3MVG9other", USERNAME, JWT_KEY), |_| {}, "client identifier invalid", "invalid_client_id"),
-        (by(CLIENT_ID, USERNAME, key), |_| {}, "invalid assertion", "invalid_grant"),
-        (by(CLIENT_ID, "eve", JWT_KEY), |_| {}, "user hasn't approved this consumer", "invalid_grant"),
-        (
-            right.clone(),
-            |org| org.refuse("not-approved"),
-            "user hasn't approved this consumer",
-            "invalid_grant",
-        ),
-        (right.clone(), |org| org.refuse("offline-access"), scope, "invalid_request"),
-        (right.clone(), |org| org.audience = Some(String::new()), "audience is invalid", "invalid_grant"),
-        (right.clone(), |org| org.clock_ahead = 600, "expired authorization code", "invalid_grant"),
-        (right.clone(), |org| org.refuse("inactive"), "inactive user", "invalid_grant"),
-        (
-            right,
-            |org| org.refuse("app-not-found"),
-            "External client app is not installed in this org",
-            "app_not_found",
-        ),
-    ];
-    for (login, change, description, code) in cases {
-        let org = Org::start();
-        org.setup(change);
+    let org = Org::start();
+    let refused = |login: Login, code: &str, description: &str| {
+        let logins = org.logins();
         let error = login.login_url(org.url()).token().unwrap_err();
         assert_eq!(headline(&error), format!("login refused: {description} ({code}, HTTP 400)"));
-        assert!(error.is_refused_login() && !error.is_transient() && org.logins() == 1, "{error}");
+        assert!(error.is_refused_login() && !error.is_transient() && org.logins() == logins + 1, "{error}");
+    };
+    let by = |client_id: &str, user: &str, key: &str| App::without_secret(client_id).jwt_bearer(user, key);
+    let right = by(CLIENT_ID, USERNAME, JWT_KEY);
+    let key = include_str!("keys/keys.txt").lines().find_map(|line| line.strip_prefix("rsa 4096: ")).unwrap();
+    refused(by("3MVG9other", USERNAME, JWT_KEY), "invalid_client_id", "client identifier invalid");
+    refused(by(CLIENT_ID, "eve", JWT_KEY), "invalid_grant", "user hasn't approved this consumer");
+    refused(by(CLIENT_ID, USERNAME, key), "invalid_grant", "invalid assertion");
+    refused(right.clone().audience("https://x"), "invalid_grant", "audience is invalid");
+    org.setup(|setup| setup.clock_ahead = 600);
+    refused(right.clone(), "invalid_grant", "expired authorization code");
+    org.setup(|setup| setup.clock_ahead = 0);
+    for reason in refusal::ALL.iter().filter(|reason| reason.flows.contains(&"jwt_bearer")) {
+        org.setup(|setup| setup.refusal = Some(reason));
+        refused(right.clone(), reason.error, reason.description);
     }
 }
 
@@ -203,7 +192,7 @@ fn nothing_of_a_key_or_an_assertion_is_shown() {
         let error = login.token().unwrap_err();
         assert_eq!(headline(&error), format!("login refused: {withheld} (invalid_grant, HTTP 400)"), "{n}");
         // The API's host was sent no assertion.
-        if matches!(n, 1 | 2) {
+        if n < 3 {
             org.always_with("/services/data/", move |request| Answer::api_error(400, "ECHO", &said(request)));
             let error = session.get::<Value>("limits").unwrap_err();
             assert_eq!(headline(&error), format!("request refused: {withheld} (ECHO) (HTTP 400)"), "{n}");
