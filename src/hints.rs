@@ -21,7 +21,7 @@ type Hint = (fn(&Case<'_>) -> bool, &'static str);
 const HINTS: &[Hint] = &[
     // Before all else: what must not be repeated blindly.
     (|c| c.may_be_done() && c.login().is_some(),
-     "its exchange may have been done or not, so the code may be spent: log in anew, which brings another"),
+     "the exchange of the code may have been done or not, and no code is good twice: log in anew, once"),
     (|c| c.may_be_done() && c.got(&[Odd::Unfit]),
      "the write may have been done, and only its reply does not fit the type asked for: look before you repeat it"),
     (|c| c.may_be_done() && c.login().is_none() && !c.got(&[Odd::Unfit]),
@@ -60,7 +60,7 @@ const HINTS: &[Hint] = &[
      "the user may be inactive, unknown at this host ({SF_LOGIN_URL}) or not approved for the app, or the key may not be its certificate's"),
 
     // Refused logins: causes by the description first, since one error code stands for several.
-    (|c| c.refused("expired access/refresh token"),
+    (|c| c.refused("expired access/refresh token") && c.value("username").is_some(),
      "this mostly means that the username is not known there: check it, and whether it is a sandbox's or production's ({SF_LOGIN_URL})"),
     (|c| c.refused("ip restricted|login hours"),
      "this IP address (behind a proxy, the proxy's), or the hour, is outside the profile's Login IP Ranges or Hours, or the app's IP Relaxation"),

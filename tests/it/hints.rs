@@ -356,6 +356,8 @@ fn usernames_are_taken_for_a_sandboxs_only_when_they_look_it() {
         ("ada@mail.example.com", false, true),
         ("ada@mail.example.de", false, true),
         ("ada@salesforce", false, true),
+        // Of a scratch org.
+        ("test-x1y2z3@example.com", false, false),
         // Of a country, or of a sandbox with its name: who knows.
         ("ada@example.co.uk", false, false),
         ("ada@example.com.au", false, false),

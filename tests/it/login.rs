@@ -28,6 +28,7 @@ fn generic_hosts_are_refused_before_anything_is_sent() {
         None,
         Some("https://login.salesforce.com"),
         Some("https://test.salesforce.com"),
+        Some("https://login.sfcrmproducts.cn"),
         Some(" LOGIN.Salesforce.com:443/ "),
         Some("https://test.salesforce.com/services/oauth2/token"),
         Some("https://login.salesforce.com/customers"),
