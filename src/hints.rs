@@ -220,6 +220,8 @@ const HINTS: &[Hint] = &[
      "names are as Salesforce spells them (Id, not id), and what was not asked for, or is unknown, may be absent"),
     (|c| c.got(&[Odd::Unfit]) && c.says("null that does not fit the type asked for at") && !c.says(" at records,"),
      "a field without a value is null: its type has to be an Option, or to have a default for null"),
+    (|c| c.got(&[Odd::Unfit]) && c.says("does not fit the type") && !c.says(", expected "),
+     "if it is a datetime: Salesforce writes 2026-11-26T09:12:03.000+0000, with no colon in the offset where RFC 3339 wants one"),
     (|c| c.got(&[Odd::Unfit]) && !c.may_be_done(),
      "compare the type that was asked for with the reply itself, as `sf-login query SOQL` or `sf-login get PATH` prints it"),
     (|c| c.got(&[Odd::LoginElsewhere]),

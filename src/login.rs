@@ -187,7 +187,9 @@ impl Login {
     ///
     /// `https://test.salesforce.com` for a sandbox, the org's My Domain (`https://ACME.my.salesforce.com`),
     /// or an Experience Cloud site (`https://ACME.my.site.com/customers`). The scheme may be left out;
-    /// slashes at the end, spaces around and the token endpoint's own path are taken off.
+    /// slashes at the end, spaces around and the token endpoint's own path are taken off. Refused, with what to
+    /// write instead, are hosts of web pages, and such as look like Salesforce's: misspelt by a letter or two
+    /// (but for a site, which may have a domain of its own), or with its name in the middle.
     #[must_use]
     pub fn login_url(mut self, url: impl Into<String>) -> Login {
         self.0.login_url = url.into();

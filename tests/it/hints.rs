@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use fake_org::{
@@ -320,11 +320,14 @@ fn sessions() -> Vec<Error> {
     let subquery = failure(s.kept().query::<Value>(soql).next().expect("an error"));
     let s = Stage::answering(Answer::json(200, page(json!({ "Id": "001" }))));
     let misspelt = failure(s.kept().query::<Record>(soql).next().expect("an error"));
+    let s = Stage::answering(Answer::json(200, r#"["2026-11-26T09:12:03.000+0000"]"#));
+    // A type of another crate that reads text, as those of dates are.
+    let datetime = failure(s.kept().get::<Vec<IpAddr>>("limits"));
     let s = Stage::answering(Answer::html(200, "Files"));
     let page = failure(s.kept().get::<Value>("/sfc/servlet.shepherd/version/download/068"));
     let s = Stage::answering(Answer::text(500, "the moon is full"));
     let apex = failure(s.kept().get::<Value>("/services/apexrest/moon"));
-    vec![rejected, elsewhere, subquery, misspelt, page, apex]
+    vec![rejected, elsewhere, subquery, misspelt, datetime, page, apex]
 }
 
 /// As people write it who do not know how Salesforce spells its fields.
