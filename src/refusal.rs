@@ -23,8 +23,8 @@ impl Refusal {
             Some(_) => return None,
             None => read_form(reply.text().ok().map(str::trim).filter(|text| text.starts_with("error"))?),
         };
-        let token = fields.get("access_token");
-        if reply.is_success() && token.is_some_and(|token| *token != Value::Null && *token != "") {
+        let token = fields.get("access_token").map(|token| token.as_str().unwrap_or_default().trim());
+        if reply.is_success() && token.is_some_and(|token| !token.is_empty()) {
             return None;
         }
         // What a server that is down says in JSON, or a proxy before it, is no word about the credentials; but

@@ -160,12 +160,14 @@ fn fault_of(error: &ureq::Error, cause: Cause, sent: Option<bool>) -> Option<Fau
     });
     let is_connecting = matches!(cause, Cause::NameNotFound | Cause::ConnectionRefused | Cause::Proxy(_));
     match cause {
+        Cause::TooLarge => None,
+        _ if sent == Some(true) => Some(Fault::Lost),
         // A wrong password can lock out at a proxy as well.
-        Cause::Certificate | Cause::TooLarge | Cause::Proxy(401 | 407) => None,
+        Cause::Certificate | Cause::Proxy(401 | 407) => None,
         Cause::Tls if unsent => None,
         // Who has waited for ten seconds is not to wait for thirty.
         Cause::NameTimeout | Cause::ConnectTimeout => Some(Fault::Passing),
-        _ if unsent || is_connecting && is_proven && sent.is_none() => Some(Fault::NotDone),
+        _ if unsent || is_connecting && is_proven => Some(Fault::NotDone),
         _ => Some(Fault::Lost),
     }
 }

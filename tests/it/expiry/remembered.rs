@@ -162,6 +162,10 @@ fn a_new_login_whose_credentials_are_refused_is_never_tried_again() {
             "beside an empty one",
             Answer::json(200, json!({ "access_token": "", "error": "not_yet_documented" })),
         ),
+        (
+            "beside what is none",
+            Answer::json(200, json!({ "access_token": false, "error": "invalid_grant" })),
+        ),
         ("in a fragment", Answer::redirect(302, "/error#error=invalid_grant&error_description=no")),
         ("401", Answer::json(401, json!({ "error": "invalid_grant" }))),
         ("a truncated 400", truncated(400)),

@@ -21,6 +21,7 @@ fn an_error_after_the_request_was_read_is_never_nothing_sent_whatever_words_it_h
     let words = [
         (ErrorKind::InvalidData, "received fatal alert: HandshakeFailure"),
         (ErrorKind::InvalidData, "received fatal alert: the handshake failed"),
+        (ErrorKind::InvalidData, "invalid peer certificate: UnknownIssuer"),
         (ErrorKind::UnexpectedEof, "tls handshake eof"),
         (ErrorKind::HostUnreachable, "No route to host (os error 113)"),
         (ErrorKind::NetworkUnreachable, "Network is unreachable (os error 101)"),
@@ -38,7 +39,10 @@ fn an_error_after_the_request_was_read_is_never_nothing_sent_whatever_words_it_h
         for (name, send) in ways {
             let (agent, sent) = dying_agent(kind, words);
             let token = Token::new(OLD, "https://acme.my.salesforce.com").unwrap();
-            send(Session::new(token).unwrap().agent(agent)).expect_err(words);
+            let error = send(Session::new(token).unwrap().agent(agent)).expect_err(words);
+            // Without a body, nobody knows whether it was the handshake.
+            let unknown = error.may_have_been_done() || name == "delete" && words.contains("certificate");
+            assert!(unknown, "{name}: {words}");
             assert_eq!(sent.load(SeqCst), 1, "{name}: {words}");
         }
         let (agent, sent) = dying_agent(kind, words);
