@@ -53,7 +53,8 @@ impl Context<'_> {
     pub(crate) fn no_reply(&self, error: &NoReply) -> Error {
         use Cause::{Certificate, NotHttp, Other, Proxy, Tls, Unreachable};
         // The words of the TLS library, which can be a certificate's, of a transport or of a parser.
-        let is_theirs = matches!(error.cause, Certificate | Tls | Unreachable | NotHttp | Proxy(0) | Other);
+        let is_theirs =
+            matches!(error.cause, Certificate | Tls | Unreachable | NotHttp | Proxy(0 | 407) | Other);
         let withheld = is_theirs && self.secrets.stand_in(&error.words);
         let words = if withheld { WITHHELD.to_owned() } else { printable(&error.words) };
         let told = match error.status {
