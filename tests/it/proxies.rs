@@ -8,7 +8,7 @@ use std::time::Duration;
 use fake_org::{Certificate, Org, Proxy};
 use sf_login::{Login, ureq};
 
-use crate::retries::broken_off::refusing_agent;
+use crate::retries::broken_off::{Refuse, refusing_agent};
 use crate::support::{
     SOON, TOKEN_PATH, agent, agent_through, assert_no_secret, at_once, by_name, headline, login, nobody,
     sf_login, shown, with, within,
@@ -153,9 +153,10 @@ fn proxy_that_refuses_is_named_with_its_answer() {
 #[test]
 fn socks_proxy_that_refuses_its_password_is_asked_once() {
     // As ureq tells of it, with its feature for such proxies.
-    let denied: [(fn() -> ureq::Error, &str); 2] = [
+    let denied = [
         (
-            || io::Error::new(io::ErrorKind::PermissionDenied, "password authentication failed").into(),
+            (|| io::Error::new(io::ErrorKind::PermissionDenied, "password authentication failed").into())
+                as Refuse,
             "password authentication failed",
         ),
         (|| io::Error::other("no acceptable auth methods").into(), "no acceptable auth methods"),

@@ -54,8 +54,8 @@ fn an_error_after_the_request_was_read_is_never_nothing_sent_whatever_words_it_h
 
 #[test]
 fn a_connect_that_used_up_its_time_is_left_to_the_caller() {
-    let timeouts: [(fn() -> ureq::Error, &str); 2] = [
-        (|| ureq::Error::Timeout(ureq::Timeout::Connect), "could not connect within 10 s"),
+    let timeouts = [
+        ((|| ureq::Error::Timeout(ureq::Timeout::Connect)) as Refuse, "could not connect within 10 s"),
         (|| ureq::Error::Timeout(ureq::Timeout::Resolve), "the name was not resolved within 10 s"),
     ];
     for (refuse, cause) in timeouts {
@@ -74,16 +74,16 @@ fn a_connect_that_used_up_its_time_is_left_to_the_caller() {
     }
 }
 
+/// Why there is no connection.
+pub type Refuse = fn() -> ureq::Error;
+
 /// An agent whose connections take a request and then fail so, and how many they have taken.
 pub fn dying_agent(kind: ErrorKind, words: &'static str) -> (ureq::Agent, Arc<AtomicUsize>) {
     agent(Connections { refuse: None, kind, words, sent: Arc::default() }, None)
 }
 
 /// An agent that cannot connect, for this reason, and how often it has tried.
-pub fn refusing_agent(
-    refuse: fn() -> ureq::Error,
-    proxy: Option<ureq::Proxy>,
-) -> (ureq::Agent, Arc<AtomicUsize>) {
+pub fn refusing_agent(refuse: Refuse, proxy: Option<ureq::Proxy>) -> (ureq::Agent, Arc<AtomicUsize>) {
     let refuse = Some(refuse);
     agent(Connections { refuse, kind: ErrorKind::Other, words: "", sent: Arc::default() }, proxy)
 }
@@ -97,7 +97,7 @@ fn agent(connections: Connections, proxy: Option<ureq::Proxy>) -> (ureq::Agent, 
 
 #[derive(Clone, Debug)]
 struct Connections {
-    refuse: Option<fn() -> ureq::Error>,
+    refuse: Option<Refuse>,
     kind: ErrorKind,
     words: &'static str,
     sent: Arc<AtomicUsize>,
