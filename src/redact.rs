@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::wire::url::Url;
 
@@ -24,9 +24,16 @@ pub(crate) struct Secrets {
     told: bool,
 }
 
-/// The secrets, in the forms in which a text is searched for them.
 #[derive(Clone, Default)]
 struct Known {
+    secrets: Vec<String>,
+    /// Made for the first text: most logins have none to be searched, and a private key is long.
+    forms: OnceLock<Forms>,
+}
+
+/// The secrets, in the forms in which a text is searched for them.
+#[derive(Clone, Default)]
+struct Forms {
     /// Each `WINDOW` letters and digits of a secret; and how many of these, one beginning a letter after the
     /// other, are a part of it in what the API says.
     windows: HashMap<u128, usize>,
@@ -39,22 +46,8 @@ type Shape = fn(&str) -> String;
 impl Secrets {
     pub(crate) fn add(&mut self, secret: &str) {
         let known = Arc::make_mut(&mut self.known);
-        let letters = letters(secret);
-        match letters.chars().count() {
-            // What is never shown needs no search.
-            0 if one_line(secret).is_empty() => {}
-            0 => known.short.push((one_line, one_line(secret))),
-            // Within other words, three letters stand in nearly every message.
-            1..4 => known.short.extend([secret, &letters].map(|secret| (words as _, words(secret)))),
-            4..WINDOW => known.short.push((self::letters, letters)),
-            length => {
-                let in_a_row = length.min(API_WINDOW) - WINDOW + 1;
-                for window in windows(&letters).skip(WINDOW - 1) {
-                    let needed = known.windows.entry(window).or_insert(in_a_row);
-                    *needed = in_a_row.min(*needed);
-                }
-            }
-        }
+        known.secrets.push(secret.to_owned());
+        known.forms = OnceLock::new();
     }
 
     /// For the words of a login host.
@@ -77,13 +70,14 @@ impl Secrets {
 
     /// Whether a part of a secret stands in `said`, in any case and whatever stands between its letters.
     pub(crate) fn stand_in(&self, said: &str) -> bool {
+        let forms = self.known.forms.get_or_init(|| Forms::of(&self.known.secrets));
         let mut in_a_row = 0;
         let has_part = windows(&letters(said)).any(|window| {
-            let needed = self.known.windows.get(&window);
+            let needed = forms.windows.get(&window);
             in_a_row = if needed.is_some() { in_a_row + 1 } else { 0 };
             needed.is_some_and(|needed| self.told || in_a_row >= *needed)
         });
-        has_part || self.known.short.iter().any(|(shape, secret)| shape(said).contains(secret))
+        has_part || forms.short.iter().any(|(shape, secret)| shape(said).contains(secret))
     }
 
     pub(crate) fn origin(&self, url: &Url) -> String {
@@ -102,6 +96,31 @@ impl Secrets {
         let is_plain = is_loopback || host.len() - name.len() <= 4 && self.may_show(&name);
         // As a whole as well: the digits that were left out can be a secret's.
         if is_plain && !self.stand_in(authority) { one_line(authority) } else { WITHHELD.to_owned() }
+    }
+}
+
+impl Forms {
+    fn of(secrets: &[String]) -> Forms {
+        let mut forms = Forms::default();
+        for secret in secrets {
+            let letters = letters(secret);
+            match letters.chars().count() {
+                // What is never shown needs no search.
+                0 if one_line(secret).is_empty() => {}
+                0 => forms.short.push((one_line, one_line(secret))),
+                // Within other words, three letters stand in nearly every message.
+                1..4 => forms.short.extend([secret, &letters].map(|secret| (words as _, words(secret)))),
+                4..WINDOW => forms.short.push((self::letters, letters)),
+                length => {
+                    let in_a_row = length.min(API_WINDOW) - WINDOW + 1;
+                    for window in windows(&letters).skip(WINDOW - 1) {
+                        let needed = forms.windows.entry(window).or_insert(in_a_row);
+                        *needed = in_a_row.min(*needed);
+                    }
+                }
+            }
+        }
+        forms
     }
 }
 
