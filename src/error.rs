@@ -82,7 +82,7 @@ pub enum ErrorKind {
     Api {
         /// The HTTP status.
         status: u16,
-        /// What Salesforce said, at least one; for a URL or headers that are too long (414, 431) what the status says.
+        /// What Salesforce said, at least one; where a URL or headers are too long (414, 431), what that means.
         errors: Vec<ApiError>,
     },
     /// Not what Salesforce documents: HTML, bare text, a redirect, a missing field, a reply that is
@@ -146,12 +146,12 @@ impl Error {
     /// |---|---|
     /// | no connection was made: the name was not found, nobody answered, the handshake broke off | yes |
     /// | the connection was lost, or no whole reply came in time | yes, but for a write |
-    /// | 502, 503, 504, 420, or an empty 404 or 406 of Salesforce's edge (`Server: sfdcedge`) | yes, but for a write |
+    /// | 502, 503, 504, 420, an empty 404 or 406 of Salesforce's edge (`Server: sfdcedge`) | yes, but for a write |
     /// | 429 | yes |
-    /// | a login refused with `rate_limit_exceeded`, `temporarily_unavailable`, `unknown_error` or `server_error` | yes |
-    /// | `UNABLE_TO_LOCK_ROW`, `SERVER_UNAVAILABLE`, and `REQUEST_LIMIT_EXCEEDED` of a limit whose name begins with `Concurrent` | yes |
+    /// | a login's `rate_limit_exceeded`, `temporarily_unavailable`, `unknown_error`, `server_error` | yes |
+    /// | `UNABLE_TO_LOCK_ROW`, `SERVER_UNAVAILABLE`, `REQUEST_LIMIT_EXCEEDED` of a `Concurrent...` limit | yes |
     /// | any other refusal: 500, the day's `REQUEST_LIMIT_EXCEEDED`, credentials | no |
-    /// | TLS: a certificate that is not trusted, or no agreement; a proxy that refuses its password | no |
+    /// | a certificate that is not trusted, a login that TLS refused, a proxy that refused its password | no |
     /// | a reply of another shape: a page, a redirect, JSON that does not fit, one that is too large | no |
     /// | a setting that is missing or cannot be used | no |
     ///

@@ -45,7 +45,7 @@ struct State {
     begun: Vec<Instant>,
 }
 
-/// How long to wait for the next new login after one that failed, which may have been a refusal that nobody saw.
+/// How long to wait after a new login that failed: it may have been a refusal that nobody saw.
 fn longer(wait: Duration) -> Duration {
     (2 * wait).clamp(Duration::from_secs(1), MINUTE)
 }

@@ -45,13 +45,14 @@ pub(crate) const OURS: [HeaderName; 6] = [
 ///
 /// **An expired session** is replaced by one new login, and the request is sent again; threads that meet it
 /// together share that login. Refused credentials, and a new token that is rejected within a minute, are
-/// remembered and not tried again, so that a loop of requests cannot lock the user out. A new login that
-/// failed for another reason, an outage say, is tried again by the first request after a second.
+/// remembered and not tried again, so that a loop of requests cannot lock the user out. After a new login that
+/// failed for another reason, an outage say, the next one waits for 1 s, then 2, 4 and so on to 60 s, until a
+/// token comes; requests in between get that failure. There are ten new logins a minute at most.
 ///
 /// **Retries**, at most two and within the timeout: when nothing was sent yet, and when the API is asked too
-/// much (429), every request; when the connection was lost or Salesforce is unavailable (502, 503, 504), only
-/// those that read. `Retry-After` in seconds is honoured. A request without a body, a DELETE say, is repeated
-/// only when no connection was made.
+/// much (429), every request; when the connection was lost or Salesforce is unavailable (502, 503, 504, 420),
+/// only those that read. `Retry-After` in seconds is honoured. A request without a body, a DELETE say, is
+/// repeated only when no connection was made. Repeats and new logins are logged at debug, by the crate `log`.
 #[derive(Clone)]
 pub struct Session {
     pub(crate) shared: Arc<Shared>,
