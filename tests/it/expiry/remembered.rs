@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use fake_org::{Answer, Org};
 use serde_json::{Value, json};
-use sf_login::ureq;
+use sf_login::{Session, ureq};
 
 use super::{EXPIRED, expired_session, only_new_token};
 use crate::support::{
-    CALLS, OLD, TOKEN_PATH, agent, agent_by, at_once, expired, headline, host, login, shown, token,
+    CALLS, OLD, TOKEN_PATH, agent, agent_by, at_once, expired, headline, host, logged, login, shown, token,
 };
 
 #[test]
@@ -117,6 +117,33 @@ fn a_new_login_that_failed_for_the_moment_is_tried_again_after_a_second() {
         assert_eq!(session.get::<u8>("x").unwrap_or_else(|error| panic!("{name}: {error}")), 1, "{name}");
         assert_eq!(org.logins(), logins + 1, "{name}");
     });
+}
+
+#[test]
+fn the_wait_after_a_failed_login_grows_until_a_token_comes() {
+    let waits = |session: &Session| {
+        session.get::<u8>("x").unwrap_err();
+        logged().pop().unwrap_or_default()
+    };
+    let wait = |seconds| format!("the new login failed: the next is tried after {seconds} s");
+    let (org, other) = (Org::start(), Org::start());
+    let (session, heals) =
+        (expired_session(&org, Answer::new(500)), expired_session(&other, Answer::new(500)));
+    for (org, session) in [(&org, &session), (&other, &heals)] {
+        org.always(TOKEN_PATH, Answer::new(500));
+        assert_eq!(waits(session), wait(1));
+    }
+    // It is the time that is tested.
+    thread::sleep(MORE_THAN_A_SECOND);
+    assert_eq!(waits(&session), wait(2));
+    assert_eq!(waits(&session), "", "within the wait, nothing is tried");
+
+    other.behave();
+    only_new_token(&other, Answer::json(200, "1"));
+    assert_eq!(heals.get::<u8>("x").unwrap(), 1);
+    other.answer_to("/services/data/", expired());
+    other.answer_to(TOKEN_PATH, Answer::new(500));
+    assert_eq!(waits(&heals), wait(1), "a token starts it anew");
 }
 
 #[test]
