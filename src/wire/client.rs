@@ -1,10 +1,8 @@
 //! The agent that sends: its TLS roots and proxy, from the environment or the caller's.
 
-use std::fs::{self, File};
-use std::io::Read as _;
-use std::path::Path;
+use std::ffi::OsStr;
 use std::sync::Arc;
-use std::{env, io};
+use std::{env, fs, io};
 
 use ureq::http;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
@@ -57,7 +55,7 @@ impl Client {
     fn from_env() -> Result<Client, Error> {
         let roots = match env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
             Some(path) => {
-                let pem = read_pem(Path::new(&path)).map_err(|error| {
+                let pem = read_pem(&path).map_err(|error| {
                     setting("SSL_CERT_FILE", format!("names a file that cannot be read: {error}"))
                 })?;
                 // Behind a byte order mark, the first certificate would not be seen.
@@ -118,21 +116,16 @@ impl Client {
 }
 
 /// A pipe could keep this waiting, or never end; it is not even opened.
-fn read_pem(path: &Path) -> io::Result<Vec<u8>> {
-    const MOST: u64 = 16 * 1024 * 1024;
+fn read_pem(path: &OsStr) -> io::Result<Vec<u8>> {
     let found = fs::metadata(path)?;
     // A directory says so itself.
     if !found.is_file() && !found.is_dir() {
         return Err(io::Error::other("not a regular file: write the path of one"));
     }
-    let mut pem = Vec::new();
-    File::open(path)?.take(MOST + 1).read_to_end(&mut pem)?;
-    if pem.len() as u64 > MOST {
-        return Err(io::Error::other(
-            "larger than 16 MiB: write the path of a PEM file with certificates alone",
-        ));
+    if found.len() > 16 * 1024 * 1024 {
+        return Err(io::Error::other("larger than 16 MiB: write the path of a file with certificates alone"));
     }
-    Ok(pem)
+    fs::read(path)
 }
 
 fn is_unusable_socks(proxy: &ureq::Proxy) -> bool {

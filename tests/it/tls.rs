@@ -164,7 +164,7 @@ fn certificate_file_that_may_never_end_is_not_read() {
     let huge = file("huge", "");
     fs::File::options().write(true).open(&huge).unwrap().set_len((16 << 20) + 1).unwrap();
     let regular = "not a regular file: write the path of one";
-    let large = "larger than 16 MiB: write the path of a PEM file with certificates alone";
+    let large = "larger than 16 MiB: write the path of a file with certificates alone";
     for (path, why) in [("/dev/zero", regular), (&pipe, regular), (&huge, large)] {
         let env = with(&org.env(), "SSL_CERT_FILE", path);
         let run = within(SOON, move || sf_login(&env, &[]));
