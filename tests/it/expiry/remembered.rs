@@ -59,6 +59,23 @@ fn a_new_token_that_is_rejected_at_once_is_remembered() {
 }
 
 #[test]
+fn a_new_token_is_not_accepted_by_an_edge_that_lost_its_way() {
+    for answer in [Answer::html(420, "No route"), Answer::new(406).header("Server", "sfdcedge")] {
+        let org = Org::start();
+        let session = login(&org).resume(token(&org, OLD)).unwrap();
+        org.always("/services/data/", expired());
+        org.answer_to("/services/data/", expired());
+        org.answer_to("/services/data/", answer);
+        // A write, which is not sent again.
+        assert!(session.post::<u8>("x", &1).unwrap_err().may_have_been_done());
+        for _ in 0..2 {
+            assert_eq!(headline(&session.get::<u8>("x").unwrap_err()), EXPIRED);
+            assert_eq!(org.logins(), 1, "it is remembered that the new token is rejected");
+        }
+    }
+}
+
+#[test]
 fn a_session_logs_in_anew_at_most_ten_times_a_minute_whatever_the_api_says_of_its_tokens() {
     let org = Org::start();
     let session = login(&org).resume(token(&org, OLD)).unwrap();
