@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::BuildHasher as _;
 use std::marker::PhantomData;
-use std::{fmt, iter, vec};
+use std::{fmt, iter, mem, vec};
 
 use percent_encoding::utf8_percent_encode;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -241,18 +241,14 @@ fn has_unfinished_subquery(page: &str) -> bool {
     };
     // For each object and array around, what it holds: a byte each, since some are as deep as they are long.
     let mut around: Vec<u8> = Vec::new();
-    let (mut before, mut last) = ("", "");
+    let (mut last, mut name) = ("", 0);
     for (token, _) in json_tokens(page) {
+        let value_of = mem::take(&mut name);
         if let Some(holds) = around.last_mut() {
-            let goes_on = match (last, named(before)) {
-                (":", DONE) => token == "false",
-                (":", NEXT) => token != "null",
-                _ => token == ":" && *holds & named(last) != 0,
-            };
             if token == ":" {
-                *holds |= named(last);
-            }
-            if goes_on {
+                name = named(last);
+                *holds |= if *holds & name == 0 { name } else { GOES_ON };
+            } else if value_of == DONE && token == "false" || value_of == NEXT && token != "null" {
                 *holds |= GOES_ON;
             }
         }
@@ -266,7 +262,7 @@ fn has_unfinished_subquery(page: &str) -> bool {
             }
             _ => {}
         }
-        (before, last) = (last, token);
+        last = token;
     }
     false
 }

@@ -118,7 +118,7 @@ impl Reply {
 pub(crate) fn json_tokens(json: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = json;
     iter::from_fn(move || {
-        rest = rest.trim_start_matches([' ', '\t', '\r', '\n']);
+        rest = rest.trim_ascii_start();
         let length = match rest.as_bytes().first()? {
             b'{' | b'}' | b'[' | b']' | b':' | b',' => 1,
             b'"' => {
@@ -130,7 +130,7 @@ pub(crate) fn json_tokens(json: &str) -> impl Iterator<Item = (&str, usize)> {
                 });
                 end.map_or(rest.len(), |end| end + 1)
             }
-            _ => rest.find(['{', '}', '[', ']', ':', ',', '"', ' ', '\t', '\r', '\n']).unwrap_or(rest.len()),
+            _ => rest.bytes().position(|b| b"{}[]:,\" \t\r\n".contains(&b)).unwrap_or(rest.len()),
         };
         let (token, after) = rest.split_at(length);
         let begin = json.len() - rest.len();
