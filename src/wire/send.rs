@@ -79,6 +79,7 @@ impl Client {
                 Some(pause) => {
                     let why = match (&outcome, fault) {
                         (Ok(reply), _) => format!("HTTP {}", reply.status),
+                        (Err(NoReply { status: Some(status), .. }), _) => format!("HTTP {status}, truncated"),
                         (Err(_), Some(Fault::NotDone)) => "nothing was sent".to_owned(),
                         (Err(_), _) => "no whole reply came".to_owned(),
                     };

@@ -187,6 +187,10 @@ fn what_happens_unseen_is_logged_in_our_own_words() {
         assert_eq!(logged(), ["the access token is not valid any more: logging in anew", end]);
     }
 
+    org.answer_to("/services/data/", Answer::json(200, "[]").cut_after(1).header("Retry-After", "0"));
+    kept(&org).get::<Value>("x").unwrap_err();
+    assert_eq!(logged()[0], "GET is sent again in 0 ms: HTTP 200, truncated");
+
     let (unused, _kept) = nobody();
     let session = Session::new(Token::new(OLD, format!("http://{unused}")).unwrap()).unwrap();
     session.get::<u8>("x").unwrap_err();
