@@ -40,9 +40,8 @@ impl Session {
     /// # Ok::<(), sf_login::Error>(())
     /// ```
     ///
-    /// **Datetimes**, `LastModifiedDate` say, come as `2026-11-26T09:12:03.000+0000`. This is not RFC 3339, for
-    /// want of a colon in the offset: chrono and jiff read it by the format `%Y-%m-%dT%H:%M:%S%.f%z`. Inside
-    /// SOQL they are written without quotes: `WHERE LastModifiedDate > 2026-11-26T09:12:03Z`.
+    /// **Datetimes** come as `2026-11-26T09:12:03.000+0000`, which is not RFC 3339: chrono and jiff read it by the
+    /// format `%Y-%m-%dT%H:%M:%S%.f%z`. In SOQL they have no quotes: `LastModifiedDate > 2026-11-26T09:12:03Z`.
     #[must_use]
     pub fn query<T: DeserializeOwned>(&self, soql: &str) -> Records<'_, T> {
         self.query_at("query", soql)
@@ -56,7 +55,7 @@ impl Session {
         let soql = utf8_percent_encode(soql, UNRESERVED);
         Records {
             session: self,
-            next: Some(self.path(&format!("{path}{separator}q={soql}"))),
+            next: Some(format!("{path}{separator}q={soql}")),
             page: Vec::new().into_iter(),
             total: None,
             given: 0,
@@ -68,17 +67,16 @@ impl Session {
 /// The records of a [query](Session::query): an iterator that asks for a page when it needs one, and has one
 /// page in memory.
 ///
-/// It ends after its first error, so a result without an error is whole: a page that repeats, a query that
-/// never ends or goes on without saying where is an error. So is a subquery with more rows than Salesforce put
-/// into the page, whatever the type of the records: query the child object itself instead, or read the page
-/// with `get("query?q=...")`, where nothing of this is checked, and go on by hand.
+/// It ends after its first error, so a result without an error is whole. A page that repeats, and a query that
+/// never ends, are errors; so is a subquery with more rows than Salesforce put into the page: query the child
+/// object itself, or read the page with `get("query?q=...")`, which checks none of this, and go on by hand.
 ///
 /// It borrows its session. A function that makes the session itself returns the records collected; a thread
 /// has a clone of the session, and queries there.
 pub struct Records<'s, T> {
     session: &'s Session,
-    /// Where the next page is, or why there is no asking for it; `None` when there is no more.
-    next: Option<Result<String, Error>>,
+    /// Where the next page is; `None` when there is no more.
+    next: Option<String>,
     page: vec::IntoIter<T>,
     total: Option<u64>,
     /// How many records the pages so far held, this one included.
@@ -97,41 +95,36 @@ impl<T> Records<'_, T> {
 }
 
 impl<T: DeserializeOwned> Records<'_, T> {
-    fn turn_page(&mut self, path: String) -> Result<(), Error> {
+    fn turn_page(&mut self, path: &str) -> Result<(), Error> {
         // What the last page took is given back before the next one comes.
         self.page = Vec::new().into_iter();
         let session = self.session;
-        let mut request = session.request(Method::GET, path.clone(), None, API_REPLY, Vec::new())?;
+        let mut request = session.request(Method::GET, path, None, API_REPLY, Vec::new())?;
         let reply = session.send(&mut request)?;
-        let broken = |odd, problem| session.shared.context(&request).unexpected(reply.status, odd, problem);
-        let read = || {
-            let text = reply.text()?;
-            Ok((text, read_json::<Page<T>>(text)?))
-        };
-        let (text, page) =
-            read().map_err(|misfit| session.shared.context(&request).misfit(&reply, misfit))?;
+        let context = session.shared.context(&request);
+        let broken = |odd, problem| context.unexpected(reply.status, odd, problem);
+        let misfit = |misfit| context.misfit(&reply, misfit);
+        let text = reply.text().map_err(misfit)?;
+        let page: Page<T> = read_json(text).map_err(misfit)?;
         if has_unfinished_subquery(text) {
             return Err(broken(Odd::Subquery, "a subquery has more rows than the page holds"));
         }
-        self.seen.insert(self.seen.hasher().hash_one(path));
+        self.seen.insert(self.seen.hasher().hash_one(&request.path));
         self.total = self.total.or(page.total_size.and_then(|n| u64::try_from(n).ok()));
         self.given += page.records.len() as u64;
-        if page.done && page.next_records_url.is_some() {
-            return Err(broken(Odd::Pages, "the query is done, but has a nextRecordsUrl"));
-        }
-        if !page.done {
-            let next = self.path_after(&page).map_err(|problem| broken(Odd::Pages, problem))?;
-            self.next = Some(Ok(next));
-        }
+        self.next = self.path_after(&page).map_err(|problem| broken(Odd::Pages, problem))?;
         self.page = page.records.into_iter();
         Ok(())
     }
 
-    /// Where the query goes on after `page`, or why that cannot be.
-    fn path_after(&self, page: &Page<T>) -> Result<String, &'static str> {
-        let next = page.next_records_url.as_deref();
-        let next = next.ok_or("the query is not done, but has no nextRecordsUrl")?;
-        let next = self.session.path(next);
+    /// Where the query goes on after `page`, if it does, or why that cannot be.
+    fn path_after(&self, page: &Page<T>) -> Result<Option<String>, &'static str> {
+        let next = match (page.done, &page.next_records_url) {
+            (true, None) => return Ok(None),
+            (true, Some(_)) => return Err("the query is done, but has a nextRecordsUrl"),
+            (false, None) => return Err("the query is not done, but has no nextRecordsUrl"),
+            (false, Some(next)) => self.session.path(next),
+        };
         let next = next.map_err(|_| "nextRecordsUrl leads elsewhere than to the session's instance")?;
         if self.seen.contains(&self.seen.hasher().hash_one(&next)) {
             Err("the query repeats a page: nextRecordsUrl leads back")
@@ -140,7 +133,7 @@ impl<T: DeserializeOwned> Records<'_, T> {
         } else if self.total.map_or(self.seen.len() > MOST_UNCOUNTED_PAGES, |total| self.given > total) {
             Err("the query goes on after all its records")
         } else {
-            Ok(next)
+            Ok(Some(next))
         }
     }
 }
@@ -153,8 +146,8 @@ impl<T: DeserializeOwned> Iterator for Records<'_, T> {
             if let Some(record) = self.page.next() {
                 return Some(Ok(record));
             }
-            if let Err(error) = self.next.take()?.and_then(|path| self.turn_page(path)) {
-                self.next = None;
+            let path = self.next.take()?;
+            if let Err(error) = self.turn_page(&path) {
                 return Some(Err(error));
             }
         }
@@ -298,9 +291,7 @@ pub fn soql_quote(value: &str) -> String {
 
 impl<T> fmt::Debug for Records<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Records")
-            .field("given", &self.given)
-            .field("total", &self.total)
-            .finish_non_exhaustive()
+        let mut records = f.debug_struct("Records");
+        records.field("given", &self.given).field("total", &self.total).finish_non_exhaustive()
     }
 }

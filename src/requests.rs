@@ -1,5 +1,4 @@
-//! What a session sends: `get`, `post`, `put`, `patch`, `delete`, `open`, `run`, `revoke`; each with its one
-//! renewal.
+//! What a session sends: `get` and its like, `open`, `run`, `revoke`; each with at most one new login.
 
 use std::io::{self, Read};
 
@@ -61,8 +60,7 @@ impl Session {
         self.call(Method::PUT, path, Some(body))
     }
 
-    /// Changes what is at `path` by the JSON `body`; an empty reply, which is what Salesforce gives for a
-    /// changed record, reads as JSON null.
+    /// Changes what is at `path` by the JSON `body`; an empty reply, as for a changed record, reads as JSON null.
     ///
     /// # Errors
     ///
@@ -84,12 +82,10 @@ impl Session {
         self.call(Method::DELETE, path, None::<&()>).map(|_: IgnoredAny| ())
     }
 
-    /// Reads what is at `path` as it comes, whatever its size: a file, a CSV.
+    /// Reads what is at `path` as it comes, whatever its size: a file, a CSV. The reader may outlive the session.
     ///
-    /// Until the reply's headers have come, it is renewed and repeated as [`get`](Session::get). The reader
-    /// borrows nothing, so it may outlive the session or go to another thread. Reading may take the
-    /// [timeout](Session::timeout) once more; a clone of the session can have a longer one. A body that is
-    /// cut off, corrupted or too slow is an [`io::Error`] that holds an [`Error`], also to who reads on.
+    /// Reading may take the [timeout](Session::timeout) once more. A body that is cut off, corrupted or too slow
+    /// is an [`io::Error`] that holds an [`Error`], also to who reads on.
     ///
     /// ```
     /// # let org = fake_org::Org::start();
@@ -109,15 +105,12 @@ impl Session {
     /// # Errors
     ///
     /// As [`get`](Session::get). An HTML page under `/services/data/`, which stands there for an outage or a
-    /// proxy's refusal, is [`ErrorKind::Unexpected`] too, but for a file's own content: a path that ends in
-    /// `/VersionData` or `/Body`. What else may be HTML is read with [`run`](Session::run).
+    /// proxy's refusal, is [`ErrorKind::Unexpected`] too, unless the path is a file's (`/VersionData`, `/Body`).
+    /// What else may be HTML is read with [`run`](Session::run).
     pub fn open(&self, path: &str) -> Result<impl Read + Send + use<>, Error> {
-        let path = self.path(path)?;
-        let mut request = self.request(Method::GET, path, None, Reading::Streamed, Vec::new())?;
-        let (mut reply, response) = self.send_streamed(&mut request)?;
+        let (request, mut reply, response) = self.stream(Method::GET, path, None, Vec::new())?;
         let mut body = response.into_body();
-        let resource = request.path.split('?').next().unwrap_or_default();
-        let resource = resource.to_ascii_lowercase();
+        let resource = request.path.split('?').next().unwrap_or_default().to_ascii_lowercase();
         let is_file = resource.ends_with("/versiondata") || resource.ends_with("/body");
         let is_html = body.mime_type().is_some_and(|mime| mime.eq_ignore_ascii_case("text/html"));
         if is_html && !is_file && resource.starts_with("/services/data/") {
@@ -131,11 +124,9 @@ impl Session {
 
     /// Sends any other request: CSV, files, headers of the caller's own. `Ok` is a 2xx reply.
     ///
-    /// The request's method, URI, headers and body are sent, with the session's `Authorization`. GET, HEAD
-    /// and OPTIONS count as reading, all else as writing. Sending the request, waiting for the reply's
+    /// GET, HEAD and OPTIONS count as reading, all else as writing. Sending the request, waiting for the reply's
     /// headers, and reading its body may take the [timeout](Session::timeout) each: a long download wants a
-    /// longer one, which a clone of the session can have. How much of the body to read is the caller's to
-    /// say.
+    /// longer one, which a clone of the session can have. The size of the body is the caller's to limit.
     ///
     /// ```
     /// use sf_login::ureq::http::Request;
@@ -154,28 +145,24 @@ impl Session {
     /// As [`get`](Session::get).
     pub fn run(&self, request: http::Request<impl AsRef<[u8]>>) -> Result<http::Response<ureq::Body>, Error> {
         // Built anew: an extension of the caller's request could turn certificate checks off.
-        let (parts, body) = request.into_parts();
-        let body = body.as_ref();
-        if parts.method == Method::CONNECT {
+        let (http::request::Parts { method, uri, headers, .. }, body) = request.into_parts();
+        if method == Method::CONNECT {
             return Err(setting("request", "has the method CONNECT, which is for proxies"));
         }
-        let headers = parts.headers.iter().filter(|(name, _)| !OURS.contains(name));
-        let headers = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let bodiless = RequestKind::of(&parts.method) == RequestKind::Read || parts.method == Method::DELETE;
-        let body = (!bodiless || !body.is_empty()).then_some(body);
-        let uri = parts.uri.to_string();
+        let path = uri.to_string();
         // `http::Uri` takes a relative path for a host.
-        if parts.uri.scheme().is_none() && !uri.starts_with('/') {
+        if uri.scheme().is_none() && !path.starts_with('/') {
             return Err(setting("request", "has a URI without a scheme or a leading /: take that of `url`"));
         }
-        let mut request = self.request(parts.method, self.path(&uri)?, body, Reading::Streamed, headers)?;
-        Ok(self.send_streamed(&mut request)?.1)
+        let theirs = headers.iter().filter(|(name, _)| !OURS.contains(name));
+        let theirs = theirs.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let bodiless = RequestKind::of(&method) == RequestKind::Read || method == Method::DELETE;
+        let body = Some(body.as_ref()).filter(|body| !bodiless || !body.is_empty());
+        Ok(self.stream(method, &path, body, theirs)?.2)
     }
 
-    /// Logs out: the token is no longer valid, here or wherever else it is used. A token that was not valid
-    /// any more counts as done.
-    ///
-    /// Salesforce may give one session to several logins of a user and app, so this may log out others too.
+    /// Logs out: the token is no longer valid, here or wherever else it is used. One that was not valid any more
+    /// counts as done. Several logins of a user and app may share a session: they are logged out too.
     ///
     /// # Errors
     ///
@@ -209,10 +196,27 @@ impl Session {
         let body = body.map(serde_json::to_vec).transpose();
         // serde's own words could quote a value.
         let body = body.map_err(|_| setting("body", "cannot be written as JSON"))?;
-        let mut request = self.request(method, self.path(path)?, body.as_deref(), API_REPLY, Vec::new())?;
+        let mut request = self.request(method, path, body.as_deref(), API_REPLY, Vec::new())?;
         let reply = self.send(&mut request)?;
         let read = || read_json(if reply.is_blank() { "null" } else { reply.text()? });
         read().map_err(|misfit| self.shared.context(&request).misfit(&reply, misfit))
+    }
+
+    /// Sends a request, and leaves the body of a 2xx to the caller.
+    fn stream<'a>(
+        &'a self,
+        method: Method,
+        path: &str,
+        body: Option<&'a [u8]>,
+        headers: Vec<(HeaderName, HeaderValue)>,
+    ) -> Result<(Request<'a>, Reply, http::Response<ureq::Body>), Error> {
+        let mut request = self.request(method, path, body, Reading::Streamed, headers)?;
+        let mut reply = self.send(&mut request)?;
+        match reply.stream.take() {
+            Some(response) => Ok((request, reply, response)),
+            // A 2xx of a streamed request always has it.
+            None => Err(self.shared.context(&request).unexpected(reply.status, Odd::Empty, "empty")),
+        }
     }
 
     /// A request with these headers, then those of the session, then those of JSON unless the reply is streamed;
@@ -220,7 +224,7 @@ impl Session {
     pub(crate) fn request<'a>(
         &'a self,
         method: Method,
-        path: String,
+        path: &str,
         body: Option<&'a [u8]>,
         reading: Reading,
         mut headers: Vec<(HeaderName, HeaderValue)>,
@@ -237,24 +241,14 @@ impl Session {
             kind: RequestKind::of(&method),
             method,
             to: &self.shared.instance,
-            path,
+            path: self.path(path)?,
             headers,
             body,
             reading,
         })
     }
 
-    fn send_streamed(&self, request: &mut Request<'_>) -> Result<(Reply, http::Response<ureq::Body>), Error> {
-        let mut reply = self.send(request)?;
-        match reply.stream.take() {
-            Some(response) => Ok((reply, response)),
-            // A good reply to a streamed request always is its response.
-            None => Err(self.shared.context(request).unexpected(reply.status, Odd::Empty, "empty")),
-        }
-    }
-
-    /// Sends `request` with the current token, and once more with a new one if that one has expired. Gives a
-    /// 2xx.
+    /// Sends `request` with the current token, and once more with a new one if that has expired. Gives a 2xx.
     pub(crate) fn send(&self, request: &mut Request<'_>) -> Result<Reply, Error> {
         let client = self.client.as_ref().map_err(Error::clone)?;
         let deadline = Deadline::after(self.timeout);
@@ -298,7 +292,7 @@ impl Streamed {
     fn why_broken(&self, error: io::Error) -> Result<Error, Error> {
         let session = &self.session;
         let client = session.client.as_ref().map_err(Error::clone)?;
-        let request = session.request(Method::GET, self.path.clone(), None, Reading::Streamed, Vec::new())?;
+        let request = session.request(Method::GET, &self.path, None, Reading::Streamed, Vec::new())?;
         let broken = client.broken_off(&request, self.status, error, Deadline::after(session.timeout));
         Ok(session.shared.context(&request).no_reply(&broken))
     }
