@@ -24,14 +24,7 @@ const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// Salesforce shows both in Setup: *External Client App Manager > the app > Settings > OAuth Settings >
 /// Consumer Key and Secret*, or, for a connected app, *App Manager > the app > View > Manage Consumer
-/// Details*.
-///
-/// ```
-/// use sf_login::App;
-///
-/// let login = App::new("3MVG9...", "1955...").password("ada@example.com", "correct horse");
-/// # let _ = login;
-/// ```
+/// Details*. Spaces around them, usernames and URLs are taken off; those of a password are not.
 #[derive(Clone)]
 pub struct App {
     pub(crate) client_id: String,
@@ -39,7 +32,7 @@ pub struct App {
 }
 
 impl App {
-    /// An app with its consumer key and consumer secret. Spaces around them are taken off.
+    /// An app with its consumer key and consumer secret.
     #[must_use]
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> App {
         App { client_id: trimmed(client_id), client_secret: Some(trimmed(client_secret)) }
@@ -54,8 +47,12 @@ impl App {
 
     /// The OAuth 2.0 username-password flow: a Salesforce user's own name and password.
     ///
-    /// Salesforce blocks it by default in orgs created since Summer '23, never had it for External Client
-    /// Apps and Experience Cloud users, and has announced its retirement.
+    /// Salesforce blocks it by default in newer orgs, never had it for External Client Apps and Experience Cloud
+    /// users, and has [announced its retirement](crate#which-flow).
+    ///
+    /// ```
+    /// let login = sf_login::App::new("3MVG9...", "1955...").password("ada@example.com", "correct horse");
+    /// ```
     #[must_use]
     pub fn password(self, username: impl Into<String>, password: impl Into<String>) -> Login {
         self.login_by(Flow::Password {
@@ -67,17 +64,11 @@ impl App {
 
     /// The OAuth 2.0 client credentials flow: no user; requests run as the app's *Run As* user.
     ///
-    /// Salesforce wants the flow switched on for the app, and [`Login::login_url`] to be the org's My Domain,
-    /// e.g. `https://ACME.my.salesforce.com`.
+    /// Salesforce wants the flow switched on for the app, and the org's My Domain as [`Login::login_url`].
     ///
     /// ```
-    /// # let org = fake_org::Org::start();
-    /// # let (key, secret, my_domain) = (fake_org::CLIENT_ID, fake_org::CLIENT_SECRET, org.url());
-    /// let app = sf_login::App::new(key, secret);
-    /// let session = app.client_credentials().login_url(my_domain).session()?;
-    /// println!("requests run as {:?}", session.token().user_id());
-    /// # assert_eq!(session.token().user_id(), Some(fake_org::USER_ID));
-    /// # Ok::<(), sf_login::Error>(())
+    /// let app = sf_login::App::new("3MVG9...", "1955...");
+    /// let login = app.client_credentials().login_url("https://ACME.my.salesforce.com");
     /// ```
     #[must_use]
     pub fn client_credentials(self) -> Login {
@@ -87,19 +78,14 @@ impl App {
     /// The Authorization Code and Credentials flow, for customers and partners of an Experience Cloud site
     /// ("community users"). PKCE is always used.
     ///
-    /// [`Login::login_url`] must be the site's address, e.g. `https://ACME.my.site.com/customers`, and
-    /// `redirect_uri` exactly one of the app's callback URLs; nothing is ever sent there.
+    /// [`Login::login_url`] must be the site's address, and `redirect_uri` exactly one of the app's callback URLs;
+    /// nothing is ever sent there.
     ///
     /// ```
-    /// # let org = fake_org::Org::start();
-    /// # let (key, secret, site) = (fake_org::CLIENT_ID, fake_org::CLIENT_SECRET, org.site_url());
-    /// # let (username, password) = (fake_org::SITE_USERNAME, fake_org::SITE_PASSWORD);
-    /// # let callback = fake_org::REDIRECT_URI;
-    /// let app = sf_login::App::new(key, secret);
-    /// let token = app.code_credentials(username, password, callback).login_url(site).token()?;
-    /// println!("{:?}", token.field("sfdc_community_url"));
-    /// # assert_eq!(token.user_id(), Some(fake_org::SITE_USER_ID));
-    /// # Ok::<(), sf_login::Error>(())
+    /// let callback = "https://app.example.com/callback";
+    /// let app = sf_login::App::new("3MVG9...", "1955...");
+    /// let login = app.code_credentials("grace@example.com", "correct horse", callback);
+    /// let login = login.login_url("https://ACME.my.site.com/customers");
     /// ```
     #[must_use]
     pub fn code_credentials(
@@ -116,22 +102,16 @@ impl App {
     }
 
     /// The JWT bearer flow: as that user, without a password. Instead, a private key signs who logs in, and the
-    /// app has the key's certificate.
+    /// app has the key's certificate. Exists with the feature `jwt`, which is on by default.
     ///
     /// `private_key` is the text of its PEM: RSA, 2048 to 4096 bits, not encrypted, in PKCS#8 or PKCS#1, whatever
     /// became of its line breaks on the way. Salesforce wants the user approved beforehand for the app, which
     /// has the scopes `api` and `refresh_token`. The consumer secret has no part in this flow.
     ///
-    /// Exists with the feature `jwt`, which is on by default.
-    ///
-    /// ```
-    /// # let org = fake_org::Org::start();
-    /// # let (key, pem, my_domain) = (fake_org::CLIENT_ID, fake_org::JWT_KEY, org.url());
-    /// let app = sf_login::App::without_secret(key);
-    /// let token = app.jwt_bearer("ada@example.com", pem).login_url(my_domain).token()?;
-    /// println!("logged in as {:?}", token.user_id());
-    /// # assert_eq!(token.user_id(), Some(fake_org::USER_ID));
-    /// # Ok::<(), sf_login::Error>(())
+    /// ```no_run
+    /// let app = sf_login::App::without_secret("3MVG9...");
+    /// let login = app.jwt_bearer("ada@example.com", std::fs::read_to_string("server.key")?);
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     #[cfg(feature = "jwt")]
     #[must_use]
@@ -165,8 +145,8 @@ pub(crate) fn trimmed(value: impl Into<String>) -> String {
 /// How to log in, and where.
 ///
 /// Made by [`App`]'s methods or [`Login::from_env`]. Nothing is sent before [`token`](Login::token),
-/// [`session`](Login::session), or the expiry of a [resumed](Login::resume) session. `Display` says what is
-/// tried, without secrets: the words of an error's `tried:` line.
+/// [`session`](Login::session), or the expiry of a [resumed](Login::resume) session. `Display` has the words of an
+/// error's `tried:` line, without secrets.
 #[derive(Clone)]
 pub struct Login(pub(crate) Settings);
 
@@ -186,10 +166,10 @@ impl Login {
     /// Where to log in; `https://login.salesforce.com` by default.
     ///
     /// `https://test.salesforce.com` for a sandbox, the org's My Domain (`https://ACME.my.salesforce.com`),
-    /// or an Experience Cloud site (`https://ACME.my.site.com/customers`). The scheme may be left out;
-    /// slashes at the end, spaces around and the token endpoint's own path are taken off. Refused, with what to
-    /// write instead, are hosts of web pages, and such as look like Salesforce's: misspelt by a letter or two
-    /// (but for a site, which may have a domain of its own), or with its name in the middle.
+    /// or an Experience Cloud site (`https://ACME.my.site.com/customers`). The scheme may be left out; slashes at
+    /// the end and the token endpoint's own path are taken off. Refused are hosts of web pages, and such as look
+    /// like Salesforce's: misspelt by a letter or two (but for a site, which may have a domain of its own), or
+    /// with its name in the middle.
     #[must_use]
     pub fn login_url(mut self, url: impl Into<String>) -> Login {
         self.0.login_url = url.into();
@@ -199,8 +179,7 @@ impl Login {
     /// Whom the JWT bearer flow's assertion is for, its `aud`; the login URL by default.
     ///
     /// Older orgs and connected apps that log in at their My Domain may want `https://login.salesforce.com` or
-    /// `https://test.salesforce.com` here. Spaces around and slashes at the end are taken off. It has no part in
-    /// the other flows, and exists with the feature `jwt`.
+    /// `https://test.salesforce.com` here; slashes at the end are taken off. Exists with the feature `jwt`.
     #[cfg(feature = "jwt")]
     #[must_use]
     pub fn audience(mut self, url: impl Into<String>) -> Login {
@@ -232,15 +211,6 @@ impl Login {
 
     /// Logs in and gives what the token endpoint answered: by one POST, in the flow with a code by two.
     ///
-    /// ```
-    /// # let org = fake_org::Org::start();
-    /// # let login = include!("../tests/doc/login.rs")(&org);
-    /// let token = login.token()?;
-    /// println!("organization {:?}", token.organization_id());
-    /// # assert_eq!(token.organization_id(), Some(fake_org::ORG_ID));
-    /// # Ok::<(), sf_login::Error>(())
-    /// ```
-    ///
     /// # Errors
     ///
     /// [`ErrorKind::Setting`] before anything is sent, [`ErrorKind::Refused`] when Salesforce says no,
@@ -262,7 +232,7 @@ impl Login {
         Ok(Session::made_of(client, token, Renewal::Login(Box::new(self.0))))
     }
 
-    /// Begins with a token that was kept, and logs in only when it has expired.
+    /// Begins with a [`Token`] that was kept, and logs in only when it has expired.
     ///
     /// ```
     /// # let org = fake_org::Org::start();
