@@ -9,7 +9,7 @@ use crate::address::{my_domain, parse_login_url};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, setting};
-use crate::login::{App, Login, trimmed};
+use crate::login::{App, Login};
 use crate::session::{API_VERSION, Session, api_version};
 use crate::settings::Renewal;
 use crate::token::Token;
@@ -18,10 +18,9 @@ use crate::wire::client::Client;
 
 /// The `SF_*` settings that hold no secret, for `cargo::rerun-if-env-changed` in a `build.rs`.
 ///
-/// Cargo writes the values of the variables that it watches into `target/`, so watch only these. And it runs
-/// a build script that fails again at every check: commit what the script fetches, let it log in only when
-/// told to (by `SF_REFRESH=1`, say), and do not let a refused login be what it fails with, because failed
-/// logins lock the user out.
+/// Cargo writes the values of the variables that it watches into `target/`, so watch only these. And it runs a
+/// build script that fails again at every check, while failed logins lock the user out: commit what the script
+/// fetches, and let it log in only when told to (by `SF_REFRESH=1`, say).
 ///
 /// ```
 /// for name in sf_login::ENV_VARS {
@@ -66,9 +65,7 @@ impl Login {
     /// read when the login is made.
     ///
     /// ```no_run
-    /// // no_run: it would log in with whatever this machine's environment holds.
     /// let token = sf_login::Login::from_env()?.token()?;
-    /// println!("logged in at {}", token.instance_url());
     /// # Ok::<(), sf_login::Error>(())
     /// ```
     ///
@@ -79,8 +76,8 @@ impl Login {
         Login::read_env(None)
     }
 
-    /// As [`from_env`](Login::from_env), with a password that the caller got elsewhere (from standard input,
-    /// say) in place of `SF_PASSWORD`.
+    /// As [`from_env`](Login::from_env), with a password from elsewhere (standard input, say) in place of
+    /// `SF_PASSWORD`.
     ///
     /// # Errors
     ///
@@ -91,36 +88,30 @@ impl Login {
 
     fn read_env(password: Option<String>) -> Result<Login, Error> {
         let mut env = Env { password, ..Env::default() };
-        let client_id = variable("SF_CLIENT_ID")?;
-        let client_id = env.needed(client_id, "SF_CLIENT_ID", "the app's consumer key");
-        let mut app = App::without_secret(client_id);
+        let client_id = env.needed("SF_CLIENT_ID", "the app's consumer key")?;
         let flow = variable("SF_FLOW")?;
         let mut login = match flow.as_deref().unwrap_or("password") {
             "password" => {
-                app.client_secret = env.client_secret(false)?;
-                let (username, password) = env.user()?;
-                let security_token = env.secret("SF_SECURITY_TOKEN")?.unwrap_or_default();
+                let (app, username, password) = env.app_and_user(client_id)?;
+                let security_token = env.value("SF_SECURITY_TOKEN")?.unwrap_or_default();
                 app.password(username, password).security_token(security_token)
             }
             "client_credentials" => {
-                app.client_secret = env.client_secret(true)?;
-                app.client_credentials()
+                let secret = env.needed("SF_CLIENT_SECRET", "the app's consumer secret")?;
+                App::new(client_id, secret).client_credentials()
             }
             "code_credentials" => {
-                app.client_secret = env.client_secret(false)?;
-                let (username, password) = env.user()?;
-                let redirect_uri = variable("SF_REDIRECT_URI")?;
-                let redirect_uri =
-                    env.needed(redirect_uri, "SF_REDIRECT_URI", "one of the app's callback URLs");
+                let (app, username, password) = env.app_and_user(client_id)?;
+                let redirect_uri = env.needed("SF_REDIRECT_URI", "one of the app's callback URLs")?;
                 app.code_credentials(username, password, redirect_uri)
             }
             #[cfg(feature = "jwt")]
             "jwt_bearer" => {
                 let username = env.username()?;
-                let key = env.secret("SF_JWT_KEY")?;
                 let key =
-                    env.needed(key, "SF_JWT_KEY", "the private key's PEM, or its path into SF_JWT_KEY_FILE");
-                app.jwt_bearer(username, key).audience(variable("SF_AUDIENCE_URL")?.unwrap_or_default())
+                    env.needed("SF_JWT_KEY", "the private key's PEM, or its path into SF_JWT_KEY_FILE")?;
+                let login = App::without_secret(client_id).jwt_bearer(username, key);
+                login.audience(variable("SF_AUDIENCE_URL")?.unwrap_or_default())
             }
             #[cfg(not(feature = "jwt"))]
             "jwt_bearer" => {
@@ -186,22 +177,120 @@ impl Session {
     }
 }
 
+/// What may stand in a file, which `..._FILE` names.
+const SECRETS: [&str; 4] = ["SF_CLIENT_SECRET", "SF_PASSWORD", "SF_SECURITY_TOKEN", "SF_JWT_KEY"];
+
+/// The environment, as a login is read from it: what is missing is told all at once.
+#[derive(Default)]
+struct Env {
+    /// Names, and what to write.
+    missing: Vec<(&'static str, &'static str)>,
+    /// Whether one of them is always needed.
+    is_incomplete: bool,
+    /// What stands for `SF_PASSWORD`.
+    password: Option<String>,
+    /// The secrets that came from a file.
+    from_files: Vec<&'static str>,
+}
+
+impl Env {
+    fn value(&mut self, name: &'static str) -> Result<Option<String>, Error> {
+        if name == "SF_PASSWORD" && self.password.is_some() {
+            return Ok(self.password.take());
+        }
+        let value = variable(name)?;
+        let file = format!("{name}_FILE");
+        match env::var_os(&file).filter(|path| !path.is_empty() && SECRETS.contains(&name)) {
+            None => Ok(value),
+            Some(_) if value.is_some() => {
+                Err(setting(&file, format!("is set beside {name}: unset one of the two")))
+            }
+            Some(path) => {
+                self.from_files.push(name);
+                let secret = read_secret(&path, name == "SF_JWT_KEY");
+                secret.map(Some).map_err(|problem| setting(&file, problem))
+            }
+        }
+    }
+
+    /// A value that is named with what is missing; by itself, it may be missing.
+    fn wanted(&mut self, name: &'static str, what: &'static str) -> Result<Option<String>, Error> {
+        let value = self.value(name)?;
+        if value.is_none() {
+            self.missing.push((name, what));
+        }
+        Ok(value)
+    }
+
+    fn needed(&mut self, name: &'static str, what: &'static str) -> Result<String, Error> {
+        let value = self.wanted(name, what)?;
+        self.is_incomplete |= value.is_none();
+        Ok(value.unwrap_or_default())
+    }
+
+    fn username(&mut self) -> Result<String, Error> {
+        self.needed("SF_USERNAME", "the username, e.g. ada@example.com")
+    }
+
+    fn app_and_user(&mut self, client_id: String) -> Result<(App, String, String), Error> {
+        let what = "the app's consumer secret, unless the app needs none";
+        let app = match self.wanted("SF_CLIENT_SECRET", what)? {
+            Some(secret) => App::new(client_id, secret),
+            None => App::without_secret(client_id),
+        };
+        Ok((app, self.username()?, self.needed("SF_PASSWORD", "the user's password")?))
+    }
+
+    /// The secrets that came from a file, where nothing is missing.
+    fn complete(self, flow_is_unset: bool) -> Result<Vec<&'static str>, Error> {
+        if !self.is_incomplete {
+            return Ok(self.from_files);
+        }
+        let (names, whats): (Vec<_>, Vec<_>) = self.missing.into_iter().unzip();
+        let are = if names.len() == 1 { "is" } else { "are" };
+        let needs_user = flow_is_unset && names.len() > 1 && names.contains(&"SF_USERNAME");
+        let other_flow = if needs_user { "; SF_FLOW=client_credentials needs no user" } else { "" };
+        Err(setting(&names.join(", "), format!("{are} not set: write {}{other_flow}", whats.join("; "))))
+    }
+}
+
+/// The whole content of a file or pipe, less a byte order mark and one line end at its end; or the end of the
+/// sentence that says what is wrong with it.
+fn read_secret(path: &OsStr, is_key: bool) -> Result<String, String> {
+    const LONGEST: usize = 64 * 1024;
+    let mut bytes = Vec::new();
+    // The path is not shown: the secret itself may stand there by mistake.
+    File::open(path)
+        .and_then(|file| file.take(LONGEST as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("names a file that cannot be read: {error}"))?;
+    let problem =
+        |problem| Err(format!("names a file that {problem}: write the path of one with the secret alone"));
+    if bytes.len() > LONGEST {
+        return problem("is larger than 64 KiB");
+    }
+    let Ok(text) = str::from_utf8(&bytes) else { return problem("is not UTF-8") };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    match text.strip_suffix('\r').unwrap_or(text) {
+        "" => problem("is empty"),
+        lines if !is_key && lines.contains(['\r', '\n']) => problem("has several lines"),
+        secret => Ok(secret.to_owned()),
+    }
+}
+
 fn env_token() -> Result<Option<Token>, Error> {
     const TOKEN: &str = "SF_ACCESS_TOKEN";
     const INSTANCE: &str = "SF_ORG_INSTANCE_URL";
     match (variable(TOKEN)?, variable(INSTANCE)?) {
-        (Some(token), Some(instance)) => {
-            let token = Token::of(token, &instance).map_err(|(name, bad)| {
-                setting(if name == "access_token" { TOKEN } else { INSTANCE }, bad.to_string())
-            })?;
-            Ok(Some(token))
-        }
+        (Some(token), Some(instance)) => Token::of(token, &instance).map(Some).map_err(|(field, bad)| {
+            setting(if field == "access_token" { TOKEN } else { INSTANCE }, bad.to_string())
+        }),
         (None, None) => Ok(None),
         (Some(_), None) => {
-            Err(setting(INSTANCE, format!("is not set: write the instance that {TOKEN} is for")))
+            Err(setting(INSTANCE, "is not set: write the instance that SF_ACCESS_TOKEN is for"))
         }
         (None, Some(_)) => {
-            let problem = format!("is not set, but {INSTANCE} is: set both, or unset {INSTANCE}");
+            let problem = "is not set, but SF_ORG_INSTANCE_URL is: set both, or unset SF_ORG_INSTANCE_URL";
             Err(setting(TOKEN, problem))
         }
     }
@@ -210,118 +299,14 @@ fn env_token() -> Result<Option<Token>, Error> {
 /// A token that was left from another org would answer for it, and nobody would notice.
 fn one_org(token: &Token) -> Result<(), Error> {
     let login_url = variable("SF_LOGIN_URL")?.and_then(|url| parse_login_url(&url, true).ok());
-    let orgs = login_url.as_ref().and_then(my_domain).zip(my_domain(&token.instance));
-    match orgs.filter(|(login, instance)| login != instance) {
-        None => Ok(()),
-        Some((login, instance)) => {
+    match login_url.as_ref().and_then(my_domain).zip(my_domain(&token.instance)) {
+        Some((login, instance)) if login != instance => {
             let problem = format!(
                 "is the org {instance}, but SF_LOGIN_URL is {login}: unset SF_ACCESS_TOKEN and SF_ORG_INSTANCE_URL, \
                  or correct SF_LOGIN_URL"
             );
             Err(setting("SF_ORG_INSTANCE_URL", problem))
         }
-    }
-}
-
-/// The environment, as a login is read from it: what is missing is told all at once.
-#[derive(Default)]
-struct Env {
-    /// Names, what to write, and whether it is missed by itself, too.
-    missing: Vec<(&'static str, String, bool)>,
-    /// What stands for `SF_PASSWORD`.
-    password: Option<String>,
-    /// The secrets that came from a file.
-    from_files: Vec<&'static str>,
-}
-
-impl Env {
-    fn needed(&mut self, value: Option<String>, name: &'static str, what: &'static str) -> String {
-        if value.is_none() {
-            self.missing.push((name, what.to_owned(), true));
-        }
-        value.unwrap_or_default()
-    }
-
-    /// A secret, which may stand in the file that `..._FILE` names instead.
-    fn secret(&mut self, name: &'static str) -> Result<Option<String>, Error> {
-        let file = format!("{name}_FILE");
-        let path = env::var_os(&file).filter(|path| !path.is_empty());
-        match (variable(name)?, path) {
-            (Some(_), Some(_)) => Err(setting(&file, format!("is set beside {name}: unset one of the two"))),
-            (value, None) => Ok(value),
-            (None, Some(path)) => {
-                self.from_files.push(name);
-                let secret = read_secret(&path, name == "SF_JWT_KEY");
-                secret.map(Some).map_err(|problem| setting(&file, problem))
-            }
-        }
-    }
-
-    fn client_secret(&mut self, is_always_needed: bool) -> Result<Option<String>, Error> {
-        let secret = self.secret("SF_CLIENT_SECRET")?;
-        if secret.is_none() {
-            let unless = if is_always_needed { "" } else { ", unless the app needs none" };
-            self.missing.push((
-                "SF_CLIENT_SECRET",
-                format!("the app's consumer secret{unless}"),
-                is_always_needed,
-            ));
-        }
-        Ok(secret.map(trimmed))
-    }
-
-    fn username(&mut self) -> Result<String, Error> {
-        let username = variable("SF_USERNAME")?;
-        Ok(self.needed(username, "SF_USERNAME", "the username, e.g. ada@example.com"))
-    }
-
-    fn user(&mut self) -> Result<(String, String), Error> {
-        let username = self.username()?;
-        let password = match self.password.take() {
-            Some(password) => Some(password),
-            None => self.secret("SF_PASSWORD")?,
-        };
-        Ok((username, self.needed(password, "SF_PASSWORD", "the user's password")))
-    }
-
-    /// The secrets that came from a file, where nothing is missing.
-    fn complete(self, flow_is_unset: bool) -> Result<Vec<&'static str>, Error> {
-        if !self.missing.iter().any(|(_, _, is_needed)| *is_needed) {
-            return Ok(self.from_files);
-        }
-        let names: Vec<_> = self.missing.iter().map(|(name, ..)| *name).collect();
-        let whats: Vec<_> = self.missing.iter().map(|(_, what, _)| &**what).collect();
-        let are = if names.len() == 1 { "is" } else { "are" };
-        let needs_user = names.len() > 1 && names.contains(&"SF_USERNAME");
-        let other_flow =
-            if flow_is_unset && needs_user { "; SF_FLOW=client_credentials needs no user" } else { "" };
-        Err(setting(&names.join(", "), format!("{are} not set: write {}{other_flow}", whats.join("; "))))
-    }
-}
-
-/// The whole content of a file, less a byte order mark and one line end at its end; or the end of the sentence that
-/// says what is wrong with it. It may be a pipe, which is waited for.
-fn read_secret(path: &OsStr, is_key: bool) -> Result<String, String> {
-    const LONGEST: usize = 64 * 1024;
-    let mut bytes = Vec::new();
-    // The path is not shown: the secret itself may stand there by mistake.
-    File::open(path)
-        .and_then(|file| file.take(LONGEST as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("names a file that cannot be read: {error}"))?;
-    let problem = |problem: &str| {
-        Err(format!("names a file that {problem}: write the path of one with the secret alone"))
-    };
-    if bytes.len() > LONGEST {
-        return problem("is larger than 64 KiB");
-    }
-    let Ok(text) = str::from_utf8(&bytes) else {
-        return problem("is not UTF-8");
-    };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    match text.strip_suffix('\r').unwrap_or(text) {
-        "" => problem("is empty"),
-        lines if !is_key && lines.contains(['\r', '\n']) => problem("has several lines"),
-        secret => Ok(secret.to_owned()),
+        _ => Ok(()),
     }
 }
