@@ -55,14 +55,13 @@ pub(crate) fn log_in(
         }
         #[cfg(feature = "jwt")]
         Flow::JwtBearer { username, key, audience } => {
-            let bad_key = |problem: &&'static str| settings.setting("private_key", *problem);
             let login_url = format!("{}{}", exchange.site.origin, exchange.site.path);
             let aud = if audience.is_empty() { &login_url } else { audience };
             let claims = Claims { iss: &settings.client_id, sub: username, aud };
-            let key = key.as_ref().map_err(bad_key)?;
-            let assertion = claims.sign(key, SystemTime::now()).map_err(|problem| bad_key(&problem))?;
+            let signed = key.as_ref().map_err(|bad| *bad).and_then(|key| claims.sign(key, SystemTime::now()));
+            let assertion = signed.map_err(|problem| settings.setting("private_key", problem))?;
             exchange.secrets.add(&assertion);
-            // The assertion says which app it is; a consumer secret, even a wrong one, has no part in it.
+            // The assertion says which app it is.
             exchange.token(GRANT_TYPE, &[("assertion", &assertion)])
         }
     }
@@ -85,9 +84,9 @@ impl Exchange<'_> {
         let body = form(&[&[("grant_type", grant_type)], fields].concat());
         let reply = self.send(&Request::form(&self.site, self.path(TOKEN_PATH), &body, self.kind))?;
         match reply.json() {
+            // What to write instead is for people, and nobody wrote this.
             Some(Value::Object(fields)) if reply.is_success() => {
                 Token::read(fields).map_err(|(name, bad)| {
-                    // What to write instead is for people, and nobody wrote this.
                     let problem = format!("{name} {}", bad.problem);
                     self.context().unexpected(reply.status, Odd::BadToken, problem)
                 })
@@ -106,8 +105,8 @@ impl Exchange<'_> {
             ("code_challenge_method", "S256"),
         ]);
         let mut request = Request::form(&self.site, self.path(AUTHORIZE_PATH), &body, self.kind);
-        let named_user = HeaderValue::from_static("Named-User");
-        request.headers.push((HeaderName::from_static("auth-request-type"), named_user));
+        let request_type = HeaderName::from_static("auth-request-type");
+        request.headers.push((request_type, HeaderValue::from_static("Named-User")));
         request.headers.push((header::AUTHORIZATION, secret_header(&format!("Basic {basic}"))));
         let reply = self.send(&request)?;
 
@@ -129,13 +128,11 @@ impl Exchange<'_> {
             None => {}
             Some(Ok(community)) if community.origin == self.site.origin => self.site = community,
             Some(community) => {
-                let context = self.context();
-                let named =
-                    community.map_or_else(|_| "no https URL".to_owned(), |url| context.secrets.origin(&url));
                 let site = &self.site.origin;
+                let named = community.map_or("no https URL".to_owned(), |url| self.secrets.origin(&url));
                 let problem =
                     format!("sfdc_community_url names {named}, not {site}, so it was not sent the code");
-                return Err(context.unexpected(reply.status, Odd::CommunityElsewhere, problem));
+                return Err(self.context().unexpected(reply.status, Odd::CommunityElsewhere, problem));
             }
         }
         Ok(code.to_owned())
@@ -186,8 +183,8 @@ impl Exchange<'_> {
 /// RFC 7636: 43 random characters, of which the authorize endpoint is told the hash.
 fn code_verifier() -> Result<String, Error> {
     let mut bytes = [0; 32];
-    getrandom::getrandom(&mut bytes)
-        .map_err(|error| setting("code_verifier", format!("wants random numbers, which failed: {error}")))?;
+    let problem = |error| setting("code_verifier", format!("wants random numbers, which failed: {error}"));
+    getrandom::getrandom(&mut bytes).map_err(problem)?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 

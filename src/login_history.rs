@@ -15,12 +15,8 @@ impl LoginStatus {
     /// The row of [`LOGIN_STATUSES`] for a status, without regard to case and to "Failed:" before it.
     ///
     /// ```
-    /// use sf_login::LoginStatus;
-    ///
-    /// let known = LoginStatus::find("Failed: Invalid password").expect("it is in the table");
-    /// assert_eq!(known.status, "Invalid Password");
-    /// // An org may write others, or in its reader's language.
-    /// assert_eq!(LoginStatus::find("Erfolgreich"), None);
+    /// let known = sf_login::LoginStatus::find("Failed: Invalid password");
+    /// assert_eq!(known.map(|known| known.status), Some("Invalid Password"));
     /// ```
     #[must_use]
     pub fn find(status: &str) -> Option<&'static LoginStatus> {
@@ -40,14 +36,12 @@ fn without_failed(status: &str) -> &str {
 /// Makes the data and its docs of one table, in which statuses of one meaning share a row.
 macro_rules! login_statuses {
     ($($first:literal $(| $other:literal)* : $means:literal, $change:literal;)+) => {
-        /// The statuses with which Login History says why a login was refused.
+        /// The statuses with which *Setup > Login History* says why a login was refused.
         ///
-        /// Salesforce says `authentication failure` to the caller, for nearly every cause. The true one stands
-        /// in *Setup > Login History*, in the column *Status*; `sf-login why` asks for it, and so can a query:
-        /// `SELECT Status FROM LoginHistory WHERE UserId = '005...' ORDER BY LoginTime DESC LIMIT 5`. With the
-        /// permission *Manage Users* or *Monitor Login History* that shows everybody's logins, without it one's
-        /// own. A login that left no entry did not arrive at this org: look at the login URL (sandboxes have
-        /// their own), the username and the consumer key.
+        /// `sf-login why` asks for them, and so can a query: `SELECT Status FROM LoginHistory WHERE UserId =
+        /// '005...' ORDER BY LoginTime DESC LIMIT 5`. With the permission *Manage Users* or *Monitor Login
+        /// History* that shows everybody's logins, without it one's own. A login that left no entry did not arrive
+        /// at this org: look at the login URL (sandboxes have their own), the username and the consumer key.
         ///
         /// | status | means | change |
         /// |---|---|---|
@@ -154,14 +148,13 @@ mod tests {
     fn each_status_is_found_as_people_and_releases_write_it() {
         for known in LOGIN_STATUSES {
             let bare = known.status.trim_start_matches("Failed: ");
-            for written in
-                [bare.to_lowercase(), format!("Failed: {bare}"), format!(" FAILED:{} ", bare.to_uppercase())]
-            {
+            let upper = format!(" FAILED:{} ", bare.to_uppercase());
+            for written in [bare.to_lowercase(), format!("Failed: {bare}"), upper] {
                 assert_eq!(LoginStatus::find(&written), Some(known), "{written}");
             }
         }
-        for unknown in ["", "Failed:", "Success", "Fäiled: Invalid Password", "LOGIN_ERROR_INVALID_PASSWORD"]
-        {
+        let event = "LOGIN_ERROR_INVALID_PASSWORD";
+        for unknown in ["", "Failed:", "Success", "Fäiled: Invalid Password", event] {
             assert_eq!(LoginStatus::find(unknown), None, "{unknown}");
         }
     }

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::exchange::log_in;
 use crate::hints::case::{Odd, Tried};
 use crate::redact::{Secrets, secret_of};
-use crate::settings::Renewal;
+use crate::settings::{Renewal, Settings};
 use crate::token::Token;
 use crate::wire::client::Client;
 use crate::wire::no_reply::{Cause, NoReply};
@@ -88,8 +88,7 @@ impl Shared {
         }
     }
 
-    /// Notes that the API has accepted `token`. If it was rejected before, then by a reply that overtook this
-    /// one.
+    /// Notes that the API has accepted `token`. If it was rejected before, that reply overtook this one.
     pub(crate) fn accepted(&self, token: &Arc<Token>) {
         let mut state = self.lock();
         if Arc::ptr_eq(&state.token, token) && state.unproven_since.take().is_some() {
@@ -109,21 +108,16 @@ impl Shared {
         allowed: bool,
         deadline: Deadline,
     ) -> Result<bool, Error> {
-        let mut state = self
-            .login_ended
-            .wait_timeout_while(self.lock(), deadline.left(), |state| {
-                state.logging_in && Arc::ptr_eq(&state.token, used)
-            })
-            .unwrap_or_else(PoisonError::into_inner)
-            .0;
-        if !Arc::ptr_eq(&state.token, used) {
+        let is_replaced = |state: &State| !Arc::ptr_eq(&state.token, used);
+        let is_ahead = |state: &mut State| state.logging_in && !is_replaced(state);
+        let state = self.login_ended.wait_timeout_while(self.lock(), deadline.left(), is_ahead);
+        let (mut state, _) = state.unwrap_or_else(PoisonError::into_inner);
+        if is_replaced(&state) {
             return Ok(false);
         }
-        match &state.failure {
-            Some((failure, until)) if failure.is_lasting() || Instant::now() < *until => {
-                return Err(failure.clone());
-            }
-            _ => {}
+        let holds = |(failure, until): &&(Error, Instant)| failure.is_lasting() || Instant::now() < *until;
+        if let Some((failure, _)) = state.failure.as_ref().filter(holds) {
+            return Err(failure.clone());
         }
         if state.logging_in {
             drop(state);
@@ -153,22 +147,11 @@ impl Shared {
         let _turn = Turn(self);
         log::debug!("the access token is not valid any more: logging in anew");
 
-        let outcome =
-            log_in(login, client, deadline.at_most(login.timeout), secrets.clone()).and_then(|token| {
-                let Some(other) = used.differs_in(&token) else {
-                    return Ok(token);
-                };
-                let (host, kind) = (&*used.instance.authority, RequestKind::Login);
-                let context = Context { host, secrets: secrets.told(), tried: Tried::Login(login), kind };
-                let (theirs, ours) = (context.secrets.origin(&token.instance), &used.instance.origin);
-                // Of its ids, a login host could make anything.
-                let problem = match other {
-                    "instance" => format!("at another instance ({theirs}) than the session's ({ours})"),
-                    _ => format!("at another {other} than the session's"),
-                };
-                let problem = format!("the new login arrived {problem}");
-                Err(context.unexpected(200, Odd::LoginElsewhere, problem).lasting())
-            });
+        let outcome = log_in(login, client, deadline.at_most(login.timeout), secrets.clone());
+        let outcome = outcome.and_then(|token| match used.differs_in(&token) {
+            None => Ok(token),
+            Some(other) => Err(elsewhere(login, secrets.told(), used, &token, other)),
+        });
         let mut state = self.lock();
         match outcome {
             Ok(token) => {
@@ -198,6 +181,19 @@ impl Shared {
         let tried = Tried::Request { request, renewal: &self.renewal };
         Context { host: &request.to.authority, secrets, tried, kind: request.kind }
     }
+}
+
+/// Why a new login is of no use that arrived at another instance, organization or user.
+fn elsewhere(login: &Settings, secrets: Secrets, used: &Token, new: &Token, other: &str) -> Error {
+    let (theirs, ours) = (secrets.origin(&new.instance), &used.instance.origin);
+    // Of its ids, a login host could make anything.
+    let than = match other {
+        "instance" => format!("instance ({theirs}) than the session's ({ours})"),
+        _ => format!("{other} than the session's"),
+    };
+    let (host, tried, kind) = (&*used.instance.authority, Tried::Login(login), RequestKind::Login);
+    let problem = format!("the new login arrived at another {than}");
+    Context { host, secrets, tried, kind }.unexpected(200, Odd::LoginElsewhere, problem).lasting()
 }
 
 /// A thread's turn to log in again; it ends however the login ends, by a panic too.

@@ -35,19 +35,19 @@ pub(crate) const OURS: [HeaderName; 6] = [
 
 /// Requests as the user who logged in.
 ///
-/// `Send + Sync`, and all requests take `&self`: threads share one session, and one login. Cheap to clone:
-/// clones share token and login, and may have a [timeout](Session::timeout), an [API
-/// version](Session::api_version) or [headers](Session::header) of their own.
+/// `Send + Sync`, and all requests take `&self`: threads share one session, and one login. Clones are cheap, share
+/// token and login, and may have a [timeout](Session::timeout), an [API version](Session::api_version) or
+/// [headers](Session::header) of their own.
 ///
 /// A `path` that begins with `/` is taken from the instance's root, any other is relative to
 /// `/services/data/vNN.N/`; an absolute URL is accepted on the instance's own origin only. What is not plain
 /// ASCII in it must be percent-encoded, see [`path_segment`].
 ///
-/// **An expired session** is replaced by one new login, and the request is sent again; threads that meet it
-/// together share that login. Refused credentials, and a new token that is rejected within a minute, are
-/// remembered and not tried again, so that a loop of requests cannot lock the user out. After a new login that
-/// failed for another reason, an outage say, the next one waits for 1 s, then 2, 4 and so on to 60 s, until a
-/// token comes; requests in between get that failure. There are ten new logins a minute at most.
+/// **An expired session** is replaced by one new login, which threads share, and the request is sent again. Refused
+/// credentials, and a new token that is rejected within a minute, are remembered and not tried again, so that a
+/// loop of requests cannot lock the user out. After a new login that failed for another reason, an outage say, the
+/// next one waits for 1 s, then 2, 4 and so on to 60 s, until a token comes; requests in between get that failure.
+/// There are ten new logins a minute at most.
 ///
 /// **Retries**, at most two and within the timeout: when nothing was sent yet, and when the API is asked too
 /// much (429), every request; when the connection was lost or Salesforce is unavailable (502, 503, 504, 420),
@@ -90,23 +90,13 @@ impl Session {
         self
     }
 
-    /// A header that every request of this session, or of this clone, has; the same name again replaces it.
+    /// A header that every request of this session, or of this clone, has; the same name again replaces it. For
+    /// pages of 200 records: `session.header("Sforce-Query-Options", "batchSize=200")`.
     ///
     /// Neither a login nor [`revoke`](Session::revoke) has it. It takes the place of this crate's own `Accept`
     /// and `Content-Type`; a header of a request that is given to [`run`](Session::run) takes its place.
     /// `Authorization`, `Host`, `Content-Length`, `Transfer-Encoding`, `Connection` and `Expect` are the
     /// session's own: the first request tells that they cannot be set.
-    ///
-    /// ```
-    /// # let org = fake_org::Org::start();
-    /// # let session = include!("../tests/doc/login.rs")(&org).session()?;
-    /// // Pages of 200 records, so that wide ones come sooner.
-    /// let session = session.header("Sforce-Query-Options", "batchSize=200");
-    /// let accounts = session.query::<serde_json::Value>("SELECT Id FROM Account");
-    /// # drop(accounts.collect::<Vec<_>>());
-    /// # assert_eq!(org.requests()[1].header("sforce-query-options"), Some("batchSize=200"));
-    /// # Ok::<(), sf_login::Error>(())
-    /// ```
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Session {
         self.headers.insert(name.to_ascii_lowercase(), checked_header(name, value));
@@ -147,38 +137,32 @@ impl Session {
 
     /// Where `path` goes at the instance.
     pub(crate) fn path(&self, path: &str) -> Result<String, Error> {
+        let bad = |problem: String| setting("path", problem);
         let version = self.version.as_ref().map_err(Error::clone)?;
-        let instance = &self.shared.instance;
+        let origin = &self.shared.instance.origin;
         let path = if is_absolute(path) {
-            let url = parse_salesforce_url(path).map_err(|bad| setting("path", bad.to_string()))?;
-            if url.origin != instance.origin {
-                let problem = format!("is a URL of {}, not of {}", url.authority, instance.origin);
-                return Err(setting("path", problem));
+            let url = parse_salesforce_url(path).map_err(|why| bad(why.to_string()))?;
+            if url.origin != *origin {
+                return Err(bad(format!("is a URL of {}, not of {origin}", url.authority)));
             }
             url.path
         } else if path.starts_with("//") {
-            return Err(setting("path", "begins with //, which names another host"));
+            return Err(bad("begins with //, which names another host".to_owned()));
         } else if path.starts_with('/') {
             path.to_owned()
         } else {
             format!("/services/data/{version}/{path}")
         };
         if let Some(odd) = path.chars().find(|c| !is_url_char(*c)) {
-            let problem = format!(
-                "holds {odd:?}, which no URL can: percent-encode it (a space is %20), and send SOQL with query"
-            );
-            return Err(setting("path", problem));
+            let instead = "percent-encode it (a space is %20), and send SOQL with query";
+            return Err(bad(format!("holds {odd:?}, which no URL can: {instead}")));
         }
-        // `http::Uri` takes no more.
-        let length = instance.origin.len() + path.len();
-        if length >= usize::from(u16::MAX)
-            || format!("{}{path}", instance.origin).parse::<http::Uri>().is_err()
-        {
-            let problem = format!(
-                "makes a URL of {length} bytes that cannot be sent: if it is long, shorten the SOQL, e.g. by fewer ids in \
-                 IN (...) and several queries"
-            );
-            return Err(setting("path", problem));
+        let url = format!("{origin}{path}");
+        // It takes 65,534 bytes.
+        if url.parse::<http::Uri>().is_err() {
+            let instead =
+                "if it is long, ask for fewer fields, or for fewer ids in IN (...) by several queries";
+            return Err(bad(format!("makes a URL of {} bytes that cannot be sent: {instead}", url.len())));
         }
         Ok(path)
     }
@@ -195,23 +179,21 @@ pub(crate) fn api_version(name: &str, version: &str) -> Result<String, Error> {
 
 /// A header that a request can have; what cannot be one may hold a secret, and is not quoted.
 fn checked_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
-    let bad = |problem: String| setting("header", problem);
-    let name = HeaderName::try_from(name)
-        .map_err(|_| bad("has a name that no header can have: write e.g. Sforce-Query-Options".to_owned()))?;
-    if OURS.contains(&name) {
-        return Err(bad(format!("sets {name}, which the session sets itself: leave it out")));
-    }
-    let value = HeaderValue::from_str(value)
-        .map_err(|_| bad(format!("gives {name} a value with a line break or another control character")))?;
-    Ok((name, value))
+    let problem = match (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+        (Err(_), _) => "has a name that no header can have: write e.g. Sforce-Query-Options".to_owned(),
+        (Ok(name), _) if OURS.contains(&name) => {
+            format!("sets {name}, which the session sets itself: leave it out")
+        }
+        (Ok(name), Err(_)) => format!("gives {name} a value with a line break or another control character"),
+        (Ok(name), Ok(value)) => return Ok((name, value)),
+    };
+    Err(setting("header", problem))
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let version = self.version.as_deref().unwrap_or("unusable");
-        f.debug_struct("Session")
-            .field("instance_url", &self.shared.instance.origin)
-            .field("version", &version)
-            .finish_non_exhaustive()
+        let mut session = f.debug_struct("Session");
+        session.field("instance_url", &self.shared.instance.origin);
+        session.field("version", &self.version.as_deref().unwrap_or("unusable")).finish_non_exhaustive()
     }
 }

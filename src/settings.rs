@@ -28,7 +28,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Checks all that can be checked without sending anything, and gives where the login goes.
     pub(crate) fn check(&self) -> Result<Url, Error> {
-        for (name, value, _) in self.values() {
+        for (name, value) in self.values() {
             if value.is_empty() && !matches!(name, "security_token" | "audience" | "private_key") {
                 return Err(self.setting(name, "is empty"));
             }
@@ -39,74 +39,65 @@ impl Settings {
         }
         let site = self.site().map_err(|bad| self.setting("login_url", bad.to_string()))?;
         let is_generic = is_generic(&site.host);
-        match &self.flow {
+        let (name, problem) = match &self.flow {
             Flow::ClientCredentials if self.client_secret.is_none() => {
-                Err(self.setting("client_secret", "is not set: the client credentials flow needs it"))
+                ("client_secret", "is not set: the client credentials flow needs it")
             }
-            Flow::ClientCredentials if is_generic => Err(self.setting(
+            Flow::ClientCredentials if is_generic => (
                 "login_url",
                 "is a generic host, where Salesforce refuses the client credentials flow: write the org's My \
                  Domain, e.g. https://ACME.my.salesforce.com",
-            )),
+            ),
             Flow::CodeCredentials { username, .. } if username.contains(':') => {
-                Err(self.setting("username", "holds a colon, which HTTP Basic cannot carry in a username"))
+                ("username", "holds a colon, which HTTP Basic cannot carry in a username")
             }
-            Flow::CodeCredentials { .. } if is_generic => Err(self.setting(
+            Flow::CodeCredentials { .. } if is_generic => (
                 "login_url",
                 "is a generic host, where Experience Cloud users cannot log in: write the site's address, e.g. \
                  https://ACME.my.site.com/customers",
-            )),
+            ),
             #[cfg(feature = "jwt")]
-            Flow::JwtBearer { key: Err(problem), .. } => Err(self.setting("private_key", *problem)),
-            _ => Ok(site),
-        }
+            Flow::JwtBearer { key: Err(problem), .. } => ("private_key", *problem),
+            _ => return Ok(site),
+        };
+        Err(self.setting(name, problem))
     }
 
     fn site(&self) -> Result<Url, BadUrl> {
         parse_login_url(&self.login_url, matches!(self.flow, Flow::CodeCredentials { .. }))
     }
 
-    /// The settings that the flow uses: name, value, and whether it is a secret.
-    fn values(&self) -> Vec<(&'static str, &str, bool)> {
-        let id = ("client_id", &*self.client_id, false);
-        let secret = self.client_secret.as_deref().map(|secret| ("client_secret", secret, true));
-        let app = [id].into_iter().chain(secret);
-        match &self.flow {
-            Flow::Password { username, password, security_token } => app
-                .chain([
-                    ("username", &**username, false),
-                    ("password", password, true),
-                    ("security_token", security_token, true),
-                ])
-                .collect(),
-            Flow::ClientCredentials => app.collect(),
-            Flow::CodeCredentials { username, password, redirect_uri } => app
-                .chain([
-                    ("username", &**username, false),
-                    ("password", password, true),
-                    ("redirect_uri", redirect_uri, false),
-                ])
-                .collect(),
-            // Not the consumer secret: one that is set and wrong must not matter.
+    /// The settings that the flow uses, by their names.
+    fn values(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let of_flow = match &self.flow {
+            Flow::Password { username, password, security_token } => {
+                vec![("username", &**username), ("password", password), ("security_token", security_token)]
+            }
+            Flow::ClientCredentials => Vec::new(),
+            Flow::CodeCredentials { username, password, redirect_uri } => {
+                vec![("username", &**username), ("password", password), ("redirect_uri", redirect_uri)]
+            }
             #[cfg(feature = "jwt")]
-            Flow::JwtBearer { username, key, audience } => vec![
-                id,
-                ("username", username, false),
-                ("private_key", key.as_ref().map_or("", Key::secret), true),
-                ("audience", audience, false),
-            ],
-        }
+            Flow::JwtBearer { username, key, audience } => {
+                let key = key.as_ref().map_or("", Key::secret);
+                vec![("username", &**username), ("private_key", key), ("audience", audience)]
+            }
+        };
+        let of_app =
+            [Some(("client_id", &*self.client_id)), Some("client_secret").zip(self.client_secret.as_deref())];
+        of_app.into_iter().flatten().chain(of_flow)
     }
 
     /// A setting by its name, where the flow uses it.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
-        self.values().into_iter().find_map(|(setting, value, _)| (setting == name).then_some(value))
+        self.values().find_map(|(setting, value)| (setting == name).then_some(value))
     }
 
     pub(crate) fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();
-        let values = self.values().into_iter();
-        values.filter(|(.., is_secret)| *is_secret).for_each(|(_, value, _)| secrets.add(value));
+        let is_secret =
+            |name| matches!(name, "client_secret" | "password" | "security_token" | "private_key");
+        self.values().filter(|(name, _)| is_secret(*name)).for_each(|(_, value)| secrets.add(value));
         secrets
     }
 
@@ -145,12 +136,11 @@ pub(crate) enum Flow {
         password: String,
         redirect_uri: String,
     },
+    // What is wrong with a key is told when the login is checked; an empty audience is the login URL.
     #[cfg(feature = "jwt")]
     JwtBearer {
         username: String,
-        /// Or what is wrong with it, which is told when the login is checked.
         key: Result<Key, &'static str>,
-        /// Empty: the login URL.
         audience: String,
     },
 }

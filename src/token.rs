@@ -38,8 +38,8 @@ impl Token {
     /// [`ErrorKind::Setting`] when the token holds what no token can hold, or the instance URL is not an
     /// https origin (http on loopback).
     pub fn new(access_token: impl Into<String>, instance_url: impl Into<String>) -> Result<Token, Error> {
-        Token::of(access_token.into(), &instance_url.into())
-            .map_err(|(name, bad)| setting(name, bad.to_string()))
+        let token = Token::of(access_token.into(), &instance_url.into());
+        token.map_err(|(name, bad)| setting(name, bad.to_string()))
     }
 
     /// The token itself: a secret.
@@ -54,15 +54,14 @@ impl Token {
         &self.instance.origin
     }
 
-    /// Any other field of the reply that is a string: `id`, `scope`, `signature`, `sfdc_community_url` and so
-    /// on. Salesforce leaves some out, depending on the flow.
+    /// Any other field of the reply that is a string: `id`, `scope`, `signature`, `sfdc_community_url` and so on;
+    /// which there are depends on the flow.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.get(name)?.as_str()
     }
 
-    /// When Salesforce issued the token; `None` when it did not say, or not as a number of milliseconds since
-    /// 1970.
+    /// When Salesforce issued the token; `None` when it did not say, or not in milliseconds since 1970.
     #[must_use]
     pub fn issued_at(&self) -> Option<SystemTime> {
         const YEAR_9999: u64 = 253_402_300_799_999;
@@ -85,10 +84,8 @@ impl Token {
 
 impl Token {
     pub(crate) fn of(access_token: String, instance_url: &str) -> Result<Token, (&'static str, BadUrl)> {
-        let mut fields = Map::new();
-        fields.insert("access_token".to_owned(), access_token.into());
-        fields.insert("instance_url".to_owned(), instance_url.trim().into());
-        Token::read(fields)
+        let fields = [("access_token", access_token), ("instance_url", instance_url.trim().to_owned())];
+        Token::read(fields.map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect())
     }
 
     /// Takes the reply's fields, or tells which one cannot be used and why.
@@ -125,7 +122,7 @@ impl Token {
 
     /// Which of instance, organization and user is another one in `other`, as far as both tell.
     pub(crate) fn differs_in(&self, other: &Token) -> Option<&'static str> {
-        // An id is the same with 15 characters and with 18: the last three are a checksum.
+        // Of an id's 18 characters, the last three are a checksum, and may be missing.
         let differ = |a: Option<&str>, b: Option<&str>| a.zip(b).is_some_and(|(a, b)| a[..15] != b[..15]);
         let differences = [
             ("instance", self.instance.origin != other.instance.origin),

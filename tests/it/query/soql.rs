@@ -70,8 +70,8 @@ fn soql_that_is_too_long_says_so() {
     let length =
         org.url().len() + QUERY.len() + 3 + soql.len() + 2 * soql.matches([' ', '\'', ',', '(', ')']).count();
     let message = format!(
-        "path makes a URL of {length} bytes that cannot be sent: if it is long, shorten the SOQL, e.g. by fewer ids in IN (...) \
-         and several queries"
+        "path makes a URL of {length} bytes that cannot be sent: if it is long, ask for fewer fields, or for fewer ids in \
+         IN (...) by several queries"
     );
     assert_eq!(shown(&error), message);
     assert!(matches!(error.kind(), ErrorKind::Setting { name, .. } if name == "path"));
