@@ -64,11 +64,6 @@ impl Login {
     /// What a flow does not use is ignored. `SSL_CERT_FILE`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are
     /// read when the login is made.
     ///
-    /// ```no_run
-    /// let token = sf_login::Login::from_env()?.token()?;
-    /// # Ok::<(), sf_login::Error>(())
-    /// ```
-    ///
     /// # Errors
     ///
     /// [`ErrorKind::Setting`] names all variables that are missing, or the one that cannot be used.
@@ -134,8 +129,7 @@ impl Login {
 }
 
 impl Token {
-    /// `SF_ACCESS_TOKEN` with `SF_ORG_INSTANCE_URL`; nothing is sent. For a session that never logs in:
-    /// `Session::new(Token::from_env()?)`.
+    /// `SF_ACCESS_TOKEN` with `SF_ORG_INSTANCE_URL`, e.g. for a [session that never logs in](Session::new).
     ///
     /// # Errors
     ///
@@ -153,12 +147,12 @@ impl Session {
     /// [`Login::session`].
     ///
     /// With a token, the login from the environment, if it is complete, is kept for when the token has
-    /// expired. Both must be of one org: where `SF_ORG_INSTANCE_URL` and `SF_LOGIN_URL` are two My Domains, it is
-    /// an error. `SF_ORG_API_VERSION` sets the [API version](Session::api_version).
+    /// expired. `SF_ORG_API_VERSION` sets the [API version](Session::api_version).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`], also when only one of the two is set, and those of [`Login::session`].
+    /// [`ErrorKind::Setting`], also when only one of the two is set, or when `SF_ORG_INSTANCE_URL` and `SF_LOGIN_URL`
+    /// are the My Domains of two orgs, and those of [`Login::session`].
     pub fn from_env() -> Result<Session, Error> {
         const VERSION: &str = "SF_ORG_API_VERSION";
         let version = variable(VERSION)?;

@@ -8,7 +8,6 @@ use ring::rsa::KeyPair;
 use ring::signature::RSA_PKCS1_SHA256;
 
 // Each problem is the end of a sentence that begins with the setting's name, and none quotes the key.
-const UTF_16: &str = "is UTF-16: write it as UTF-8";
 const ENCRYPTED: &str =
     "is an encrypted key, which cannot be used: write it plain with `openssl pkey -in server.key`";
 const OPENSSH: &str =
@@ -49,7 +48,7 @@ impl Key {
     /// Reads PEM, or base64 of PEM or of DER, whatever became of its line breaks on the way.
     pub(crate) fn from_pem(text: &str) -> Result<Key, &'static str> {
         if text.contains('\0') {
-            return Err(UTF_16);
+            return Err("is UTF-16: write it as UTF-8");
         }
         // Variables and secret stores turn line breaks into spaces, `\n` or nothing, so none of it counts.
         let is_noise = |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '"' | '\'' | '\\');

@@ -1,10 +1,8 @@
 //! Log in to Salesforce, hand over the access token, and make API requests with it.
 //!
-//! One blocking call logs in with the OAuth 2.0 username-password flow, the client credentials flow, the JWT
-//! bearer flow or, for Experience Cloud users, the Authorization Code and Credentials flow. There is no async
-//! runtime and little to compile, so it fits a `build.rs`, a small sync utility or a shell line (the binary
-//! `sf-login`). When a login fails, the error says what was tried and what to look at, because Salesforce itself
-//! says little more than "authentication failure".
+//! One blocking call logs in, by any of four [flows](#which-flow). There is no async runtime and little to
+//! compile, so it fits a `build.rs`, a small sync utility or a shell line (the binary `sf-login`). When a login
+//! fails, the error says what was tried and what to look at.
 //!
 //! # Example
 //!
@@ -21,13 +19,13 @@
 //! }
 //! ```
 //!
-//! `README.md` says what you need in the org; `examples/README.md` has recipes for CI and the like, and lists the
-//! programs there. Both are part of this package. [`Login::from_env`] lists the variables.
+//! [`Login::from_env`] lists the variables. `README.md`, in this package, says what you need in the org;
+//! `examples/README.md` has recipes for CI and the like, and lists the programs there.
 //!
 //! # Concepts
 //!
 //! - [`App`]: the connected app or External Client App, its consumer key and secret.
-//! - [`Login`]: how to log in, and where; [`Login::from_env`] reads it from `SF_*` variables.
+//! - [`Login`]: how to log in, and where.
 //! - [`Token`]: what the token endpoint answered. Keep it, print it, or make a [`Session`] of it.
 //! - [`Session`]: requests as the user who logged in. It logs in again when the session has expired, repeats
 //!   what can safely be repeated, and never locks the user out.
@@ -43,15 +41,13 @@
 //! | a Salesforce user, by password, while the org still allows it | [`App::password`] | login, test or My Domain |
 //! | a customer or partner, at an Experience Cloud site | [`App::code_credentials`] | the site's address |
 //!
-//! The username-password flow still works for connected apps in orgs that allow it. Salesforce blocks it by
-//! default in orgs created since Summer '23, External Client Apps never had it, and its retirement is
-//! announced (for 20 February 2027, as of November 2026). Moving to client credentials, or to the JWT bearer flow,
-//! which keeps the user, is one line.
+//! Salesforce blocks the username-password flow by default in orgs created since Summer '23, and has announced its
+//! retirement (for 20 February 2027, as of November 2026). Moving to client credentials, or to the JWT bearer
+//! flow, which keeps the user, is one line.
 //!
 //! # When a login fails
 //!
-//! Every fallible call gives an [`Error`]: match on [`Error::kind`], or just use `?`, since its `Display` and
-//! its `Debug` both say all of it:
+//! Match on [`Error::kind`], or just use `?`: an error's `Display` and its `Debug` both say all of it.
 //!
 //! ```text
 //! login refused: authentication failure (invalid_grant, HTTP 400)
@@ -65,8 +61,8 @@
 //!
 //! # Security
 //!
-//! - Secrets (passwords, security tokens, client secrets, access tokens, codes) appear in no `Debug`,
-//!   `Display`, hint or panic, and in no log record while the logger's maximum level is debug. Of what a
+//! - Secrets (passwords, security tokens, client secrets, private keys, access tokens, codes) appear in no
+//!   `Debug`, `Display`, hint or panic, and in no log record while the logger's maximum level is debug. Of what a
 //!   *login* host says, only plain words are shown: letters in words of ordinary length, no part of a secret
 //!   among them. What the *API* says is shown unless a part of a secret stands in it. A part is six letters
 //!   and digits in a row at a login host, twelve at the API, or all of a shorter secret's, in any case and
@@ -79,31 +75,30 @@
 //! Not covered: memory is not wiped; the API repeating a secret in an encoding (base64, say, or letters that
 //! look alike); a secret that is plain words and comes back rearranged, or with letters between its own; the
 //! instance's name, as the login host gives it; at log level trace, ureq's own records, and at debug what a
-//! server writes into headers like `Server`; a caller's agent, whose middleware, resolver and connectors are
-//! the caller's to trust; a body delimited only by the connection's end, which cannot be told from a
-//! truncated one (JSON that was truncated is still an error); a proxy that sends its answer to `CONNECT` byte
-//! by byte, which the deadline does not end.
+//! server writes into headers like `Server`; what a caller's agent is made of (middleware, resolver,
+//! connectors); a body delimited only by the connection's end, which cannot be told from a truncated one (JSON
+//! that was truncated is still an error); a proxy that sends its answer to `CONNECT` byte by byte, which the
+//! deadline does not end.
 //!
 //! # Memory
 //!
-//! One reply is in memory at a time, 64 MiB of JSON at most. A page of a query holds at most 2,000 records,
-//! so it is usually below 2 MiB; read into [`serde_json::Value`] it takes several times its size, and in the
-//! worst case (objects of one short field) a hundred times, some 6 GiB; raw records take 25 times at the
-//! worst. [`Session::run`] streams replies of any size.
+//! One reply is in memory at a time, 64 MiB of JSON at most. A page of a query, of at most 2,000 records, is
+//! usually below 2 MiB; read into [`serde_json::Value`] it takes several times its size, and in the worst case
+//! (objects of one short field) a hundred times, some 6 GiB; raw records take 25 times at the worst.
+//! [`Session::open`] and [`Session::run`] stream replies of any size.
 //!
 //! # Versions
 //!
-//! ureq's types stand in the signatures of [`Login::agent`], [`Session::agent`] and [`Session::run`] (with
-//! [`ureq::http`]'s `Request` and `Response`), nowhere else; serde's traits stand where JSON is read and
-//! written. A new major version of ureq is a new major version of this crate (a new minor one before 1.0),
-//! and [`ureq`], as this crate re-exports it, always is the right one. `ureq::unversioned`, of which a
-//! caller's agent may be made, is outside ureq's own promise.
+//! ureq's types stand in the signatures of [`Login::agent`], [`Session::agent`] and [`Session::run`], nowhere else;
+//! [`ureq`], as this crate re-exports it, always is the right version, and a new major one is a new major version
+//! of this crate (a new minor one before 1.0). `ureq::unversioned`, of which a caller's agent may be made, is
+//! outside ureq's own promise.
 //!
 //! # Crate features
 //!
-//! `rustls`, `gzip` and `jwt` (the JWT bearer flow) are on by default; `native-tls`, `platform-verifier` (rustls with the operating
-//! system's roots) and `socks-proxy` pass through to ureq. One of `rustls` and `native-tls` is needed; with
-//! both, rustls is used.
+//! `rustls`, `gzip` and `jwt` (the JWT bearer flow) are on by default; `native-tls`, `platform-verifier` (rustls
+//! with the operating system's roots) and `socks-proxy` pass through to ureq. One of `rustls` and `native-tls`
+//! is needed; with both, rustls is used.
 
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 compile_error!("sf-login needs TLS: enable its feature `rustls` (the default) or `native-tls`");
@@ -123,7 +118,8 @@ mod key;
 mod settings;
 mod token;
 
-// A session, which logs in again when its token has expired; what it sends, and its queries.
+// A session, which logs in again when its token has expired; what it sends, and its queries: in this order,
+// in which rustdoc lists its methods.
 mod renewal;
 mod session;
 

@@ -55,11 +55,8 @@ impl App {
     /// ```
     #[must_use]
     pub fn password(self, username: impl Into<String>, password: impl Into<String>) -> Login {
-        self.login_by(Flow::Password {
-            username: trimmed(username),
-            password: password.into(),
-            security_token: String::new(),
-        })
+        let (username, password, security_token) = (trimmed(username), password.into(), String::new());
+        self.login_by(Flow::Password { username, password, security_token })
     }
 
     /// The OAuth 2.0 client credentials flow: no user; requests run as the app's *Run As* user.
@@ -94,11 +91,8 @@ impl App {
         password: impl Into<String>,
         redirect_uri: impl Into<String>,
     ) -> Login {
-        self.login_by(Flow::CodeCredentials {
-            username: trimmed(username),
-            password: password.into(),
-            redirect_uri: trimmed(redirect_uri),
-        })
+        let (username, password, redirect_uri) = (trimmed(username), password.into(), trimmed(redirect_uri));
+        self.login_by(Flow::CodeCredentials { username, password, redirect_uri })
     }
 
     /// The JWT bearer flow: as that user, without a password. Instead, a private key signs who logs in, and the
@@ -116,25 +110,17 @@ impl App {
     #[cfg(feature = "jwt")]
     #[must_use]
     pub fn jwt_bearer(self, username: impl Into<String>, private_key: impl AsRef<str>) -> Login {
+        let (username, key, audience) =
+            (trimmed(username), Key::from_pem(private_key.as_ref()), String::new());
         // A consumer secret that is set and wrong must not matter.
-        App { client_secret: None, ..self }.login_by(Flow::JwtBearer {
-            username: trimmed(username),
-            key: Key::from_pem(private_key.as_ref()),
-            audience: String::new(),
-        })
+        App { client_secret: None, ..self }.login_by(Flow::JwtBearer { username, key, audience })
     }
 
     fn login_by(self, flow: Flow) -> Login {
-        Login(Settings {
-            client_id: self.client_id,
-            client_secret: self.client_secret,
-            flow,
-            login_url: LOGIN_URL.to_owned(),
-            timeout: LOGIN_TIMEOUT,
-            agent: None,
-            from_env: false,
-            from_files: Vec::new(),
-        })
+        let App { client_id, client_secret } = self;
+        let (login_url, timeout) = (LOGIN_URL.to_owned(), LOGIN_TIMEOUT);
+        let (agent, from_env, from_files) = (None, false, Vec::new());
+        Login(Settings { client_id, client_secret, flow, login_url, timeout, agent, from_env, from_files })
     }
 }
 
@@ -218,8 +204,7 @@ impl Login {
     /// [`ErrorKind::Transport`] when it cannot be reached, and [`ErrorKind::Unexpected`] when it answers with
     /// anything else. A refused login must not be repeated in a loop: failed logins lock the user out.
     pub fn token(&self) -> Result<Token, Error> {
-        let client = Client::new(self.0.agent.clone())?;
-        log_in(&self.0, &client, Deadline::after(self.0.timeout), self.0.secrets())
+        self.token_by(&Client::new(self.0.agent.clone())?)
     }
 
     /// Logs in and makes the session, ready for requests.
@@ -229,7 +214,7 @@ impl Login {
     /// As [`token`](Login::token).
     pub fn session(self) -> Result<Session, Error> {
         let client = Client::new(self.0.agent.clone())?;
-        let token = log_in(&self.0, &client, Deadline::after(self.0.timeout), self.0.secrets())?;
+        let token = self.token_by(&client)?;
         Ok(Session::made_of(client, token, Renewal::Login(Box::new(self.0))))
     }
 
@@ -251,6 +236,10 @@ impl Login {
         self.0.check()?;
         let client = Client::new(self.0.agent.clone())?;
         Ok(Session::made_of(client, token, Renewal::Login(Box::new(self.0))))
+    }
+
+    fn token_by(&self, client: &Client) -> Result<Token, Error> {
+        log_in(&self.0, client, Deadline::after(self.0.timeout), self.0.secrets())
     }
 }
 

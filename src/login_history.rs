@@ -78,24 +78,18 @@ login_statuses! {
         "the app takes only users who were approved beforehand",
         "add the user's profile or a permission set in the app's policies";
     "Failed: Missing Consumer Key Parameter":
-        "the app was not recognised: its key is empty, has spaces in it or is another app's, the secret is \
-         missing, or the certificate does not fit",
+        "the app was not recognised: its key is empty, has spaces in it or is another app's, the secret is missing, \
+         or the certificate does not fit",
         "check the consumer key, the secret, the certificate";
-    "Failed: Consumer Deleted":
-        "the app is gone",
-        "use another app's consumer key";
+    "Failed: Consumer Deleted": "the app is gone", "use another app's consumer key";
     "Package for this consumer is not installed in your organization":
-        "the app is not installed in this org",
-        "install it, in Setup > Connected Apps OAuth Usage";
+        "the app is not installed in this org", "install it, in Setup > Connected Apps OAuth Usage";
     "Password Lockout":
-        "too many wrong passwords",
-        "wait for the lockout's end, or unlock the user in Setup > Users";
-    "User is Inactive":
-        "an administrator deactivated the user",
-        "set the user active in Setup > Users";
+        "too many wrong passwords", "wait for the lockout's end, or unlock the user in Setup > Users";
+    "User is Inactive": "an administrator deactivated the user", "set the user active in Setup > Users";
     "User is Frozen":
-        "an administrator froze the user, or Salesforce itself, for logins from a VPN, a proxy or an address that \
-         it holds for risky",
+        "an administrator froze the user, or Salesforce itself, for logins from a VPN, a proxy or an address that it \
+         holds for risky",
         "unfreeze the user in Setup > Users, and log in from another network if it was Salesforce";
     "Restricted IP":
         "the address is outside the profile's Login IP Ranges",
@@ -103,41 +97,30 @@ login_statuses! {
     "Failed: IP Address Not Allowed":
         "the app holds the user to the profile's Login IP Ranges or Login Hours, and the login was outside them",
         "relax the app's policy IP Relaxation, or change the profile";
-    "Restricted time":
-        "the hour is outside the profile's Login Hours",
-        "change the profile's hours";
+    "Restricted time": "the hour is outside the profile's Login Hours", "change the profile's hours";
     "Restricted domain":
         "the org takes logins at its My Domain only",
         "set the login URL to the one in Setup > My Domain (ACME.my.salesforce.com)";
-    "Restricted country":
-        "export rules forbid logins from there",
-        "log in from another network";
+    "Restricted country": "export rules forbid logins from there", "log in from another network";
     "Login rate exceeded" | "Maximum logins exceeded":
-        "the user logged in too often",
-        "keep the token and use it again";
+        "the user logged in too often", "keep the token and use it again";
     "Failed: OAuth API access disabled":
-        "the org's edition has no API, or OAuth access to it is off",
-        "ask the org's administrator about its edition";
+        "the org's edition has no API, or OAuth access to it is off", "ask the org's administrator about its edition";
     "Failed: Invalid Code Verifier" | "Failed: Invalid Code Challenge" | "Failed: Invalid Callback URL"
     | "Failed: Invalid Token":
         "a step of a flow with a code did not fit the one before",
         "check the redirect URI against the app's, and log in again";
     "No Experience Cloud site access":
-        "the user is no member of the site",
-        "add the user's profile or a permission set to the site's members";
-    "Invalid - Experience Cloud site offline":
-        "the site is not active",
-        "activate the site";
+        "the user is no member of the site", "add the user's profile or a permission set to the site's members";
+    "Invalid - Experience Cloud site offline": "the site is not active", "activate the site";
     "Mutual authentication failed":
         "the user has to show a client certificate",
         "take the permission Enforce SSL/TLS Mutual Authentication from the user";
     "Failed: Login over insecure channel" | "Failed: Invalid HTTP method":
-        "the login did not arrive as a POST over https",
-        "look for what changed it on its way: a proxy, a redirect";
+        "the login did not arrive as a POST over https", "look for what changed it on its way: a proxy, a redirect";
     "Organization locked" | "Organization suspended" | "Organization closed" | "Organization is inactive"
     | "Organization is in maintenance" | "Trial Expired":
-        "the org itself takes no logins",
-        "ask its administrator, or Salesforce";
+        "the org itself takes no logins", "ask its administrator, or Salesforce";
 }
 
 #[cfg(test)]

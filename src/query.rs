@@ -29,10 +29,8 @@ impl Session {
     /// # org.seed_accounts(3);
     /// # let session = include!("../tests/doc/login.rs")(&org).session()?;
     /// #[derive(serde::Deserialize)]
-    /// struct Account {
-    ///     #[serde(rename = "Name")]
-    ///     name: String,
-    /// }
+    /// #[serde(rename_all = "PascalCase")]
+    /// struct Account { name: String }
     ///
     /// let accounts = session.query::<Account>("SELECT Name FROM Account");
     /// let names: Vec<String> = accounts.map(|account| Ok(account?.name)).collect::<Result<_, _>>()?;
@@ -53,14 +51,8 @@ impl Session {
     pub fn query_at<T: DeserializeOwned>(&self, path: &str, soql: &str) -> Records<'_, T> {
         let separator = if path.contains('?') { '&' } else { '?' };
         let soql = utf8_percent_encode(soql, UNRESERVED);
-        Records {
-            session: self,
-            next: Some(format!("{path}{separator}q={soql}")),
-            page: Vec::new().into_iter(),
-            total: None,
-            given: 0,
-            seen: HashSet::new(),
-        }
+        let (next, page) = (Some(format!("{path}{separator}q={soql}")), Vec::new().into_iter());
+        Records { session: self, next, page, total: None, given: 0, seen: HashSet::new() }
     }
 }
 
@@ -183,29 +175,24 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
-                let (mut total_size, mut done, mut next_records_url, mut records) = (None, None, None, None);
+                let (missing, twice) = (A::Error::missing_field, A::Error::duplicate_field);
+                let (mut total_size, mut done, mut next, mut records) = (None, None, None, None);
                 while let Some(name) = map.next_key::<String>()? {
                     match &*name {
                         "totalSize" => total_size = map.next_value()?,
                         // One of them would be passed over in silence.
-                        "done" if done.is_some() => return Err(A::Error::duplicate_field("done")),
-                        "records" if records.is_some() => return Err(A::Error::duplicate_field("records")),
-                        "nextRecordsUrl" if next_records_url.is_some() => {
-                            return Err(A::Error::duplicate_field("nextRecordsUrl"));
-                        }
+                        "done" if done.is_some() => return Err(twice("done")),
+                        "records" if records.is_some() => return Err(twice("records")),
+                        "nextRecordsUrl" if next.is_some() => return Err(twice("nextRecordsUrl")),
                         "done" => done = Some(map.next_value()?),
-                        "nextRecordsUrl" => next_records_url = Some(map.next_value()?),
+                        "nextRecordsUrl" => next = Some(map.next_value()?),
                         "records" => records = Some(map.next_value()?),
                         _ => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }
-                let missing = A::Error::missing_field;
-                Ok(Page {
-                    total_size,
-                    done: done.ok_or_else(|| missing("done"))?,
-                    next_records_url: next_records_url.flatten(),
-                    records: records.ok_or_else(|| missing("records"))?,
-                })
+                let done = done.ok_or_else(|| missing("done"))?;
+                let records = records.ok_or_else(|| missing("records"))?;
+                Ok(Page { total_size, done, next_records_url: next.flatten(), records })
             }
         }
 
@@ -263,9 +250,7 @@ fn has_unfinished_subquery(page: &str) -> bool {
 /// Writes `value` as a SOQL string, quotes included.
 ///
 /// ```
-/// use sf_login::soql_quote;
-///
-/// let soql = format!("SELECT Id FROM Account WHERE Name = {}", soql_quote("O'Hara"));
+/// let soql = format!("SELECT Id FROM Account WHERE Name = {}", sf_login::soql_quote("O'Hara"));
 /// assert_eq!(soql, r"SELECT Id FROM Account WHERE Name = 'O\'Hara'");
 /// ```
 ///

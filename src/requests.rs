@@ -94,7 +94,6 @@ impl Session {
     /// let mut csv = session.open("jobs/query/7505g00000AbCdEAAV/results")?;
     /// if let Err(error) = std::io::copy(&mut csv, &mut std::io::stdout()) {
     ///     match error.downcast::<sf_login::Error>() {
-    ///         Ok(error) if error.is_transient() => eprintln!("try again later: {error}"),
     ///         Ok(error) => eprintln!("{error}"),
     ///         Err(error) => eprintln!("standard output: {error}"),
     ///     }
@@ -129,12 +128,10 @@ impl Session {
     /// longer one, which a clone of the session can have. The size of the body is the caller's to limit.
     ///
     /// ```
-    /// use sf_login::ureq::http::Request;
-    ///
     /// # let org = fake_org::Org::start();
     /// # let session = include!("../tests/doc/login.rs")(&org).session()?;
-    /// let request = Request::get(session.url("limits")?).body("").unwrap();
-    /// let reply = session.run(request)?;
+    /// let request = sf_login::ureq::http::Request::get(session.url("limits")?);
+    /// let reply = session.run(request.body("").unwrap())?;
     /// println!("{:?}", reply.headers().get("Sforce-Limit-Info"));
     /// # assert!(reply.headers().get("Sforce-Limit-Info").is_some());
     /// # Ok::<(), sf_login::Error>(())
@@ -237,15 +234,8 @@ impl Session {
                 headers.push(header);
             }
         }
-        Ok(Request {
-            kind: RequestKind::of(&method),
-            method,
-            to: &self.shared.instance,
-            path: self.path(path)?,
-            headers,
-            body,
-            reading,
-        })
+        let (to, path, kind) = (&self.shared.instance, self.path(path)?, RequestKind::of(&method));
+        Ok(Request { method, to, path, headers, body, kind, reading })
     }
 
     /// Sends `request` with the current token, and once more with a new one if that has expired. Gives a 2xx.

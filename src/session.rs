@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::{self, HeaderName, HeaderValue, header};
+use ureq::http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
+use ureq::http::{self, HeaderName, HeaderValue};
 
 use crate::address::parse_salesforce_url;
 use crate::error::{Error, setting};
@@ -24,14 +25,8 @@ pub(crate) const API_VERSION: &str = "v66.0";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The headers that are the session's own, or the connection's: a caller cannot set them.
-pub(crate) const OURS: [HeaderName; 6] = [
-    header::AUTHORIZATION,
-    header::HOST,
-    header::CONTENT_LENGTH,
-    header::TRANSFER_ENCODING,
-    header::CONNECTION,
-    header::EXPECT,
-];
+pub(crate) const OURS: [HeaderName; 6] =
+    [AUTHORIZATION, HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, EXPECT];
 
 /// Requests as the user who logged in.
 ///
@@ -126,13 +121,8 @@ impl Session {
     }
 
     pub(crate) fn made_of(client: Client, token: Token, renewal: Renewal) -> Session {
-        Session {
-            shared: Arc::new(Shared::new(token, renewal)),
-            client: Ok(client),
-            version: Ok(API_VERSION.to_owned()),
-            timeout: REQUEST_TIMEOUT,
-            headers: BTreeMap::new(),
-        }
+        let (shared, version) = (Arc::new(Shared::new(token, renewal)), Ok(API_VERSION.to_owned()));
+        Session { shared, client: Ok(client), version, timeout: REQUEST_TIMEOUT, headers: BTreeMap::new() }
     }
 
     /// Where `path` goes at the instance.
