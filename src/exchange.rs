@@ -12,7 +12,7 @@ use crate::diagnosis::Context;
 use crate::error::{Error, ErrorKind, setting};
 use crate::hints::case::{Odd, Symptom, Tried};
 #[cfg(feature = "jwt")]
-use crate::jwt::{Claims, GRANT_TYPE};
+use crate::jwt::{GRANT_TYPE, assertion};
 use crate::redact::{Secrets, secret_of};
 use crate::refusal::{Refusal, oauth_fault};
 use crate::settings::{Flow, Settings};
@@ -57,8 +57,8 @@ pub(crate) fn log_in(
         Flow::JwtBearer { username, key, audience } => {
             let login_url = format!("{}{}", exchange.site.origin, exchange.site.path);
             let aud = if audience.is_empty() { &login_url } else { audience };
-            let claims = Claims { iss: &settings.client_id, sub: username, aud };
-            let signed = key.as_ref().map_err(|bad| *bad).and_then(|key| claims.sign(key, SystemTime::now()));
+            let sign = |key| assertion(key, &settings.client_id, username, aud, SystemTime::now());
+            let signed = key.as_ref().map_err(|problem| *problem).and_then(sign);
             let assertion = signed.map_err(|problem| settings.setting("private_key", problem))?;
             exchange.secrets.add(&assertion);
             // The assertion says which app it is.

@@ -14,29 +14,25 @@ pub(crate) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer
 /// slow by a few minutes.
 const LIFETIME: Duration = Duration::from_secs(300);
 
-/// Who logs in. There is no `jti`: Salesforce would refuse one that it has seen, and with it a repeated login.
-pub(crate) struct Claims<'a> {
-    /// The app's consumer key.
-    pub(crate) iss: &'a str,
-    /// The username.
-    pub(crate) sub: &'a str,
-    /// One whole URL, without a slash at its end.
-    pub(crate) aud: &'a str,
-}
-
-impl Claims<'_> {
-    /// The signed assertion, or what is wrong with the key, as [`Key::from_pem`] says it.
-    pub(crate) fn sign(&self, key: &Key, now: SystemTime) -> Result<String, &'static str> {
-        // A clock that is before 1970 gives an assertion that has expired, and Salesforce's refusal says so.
-        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let exp = now.saturating_add(LIFETIME).as_secs();
-        let claims = json!({ "iss": self.iss, "sub": self.sub, "aud": self.aud, "exp": exp }).to_string();
-        let [header, claims] =
-            [r#"{"alg":"RS256"}"#, &claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
-        let signed = format!("{header}.{claims}");
-        let signature = BASE64_URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes())?);
-        Ok(format!("{signed}.{signature}"))
-    }
+/// The assertion that the user `sub` logs in, by the app with the consumer key `iss`, to `aud`, one whole URL without
+/// a slash at its end; or what is wrong with the key, as [`Key::from_pem`] says it.
+//
+// Without a `jti`: Salesforce would refuse one that it has seen, and with it a repeated login.
+pub(crate) fn assertion(
+    key: &Key,
+    iss: &str,
+    sub: &str,
+    aud: &str,
+    now: SystemTime,
+) -> Result<String, &'static str> {
+    // A clock that is before 1970 gives an assertion that has expired, and Salesforce's refusal says so.
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let claims = json!({ "iss": iss, "sub": sub, "aud": aud, "exp": now.saturating_add(LIFETIME).as_secs() })
+        .to_string();
+    let [header, claims] = [r#"{"alg":"RS256"}"#, &claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
+    let signed = format!("{header}.{claims}");
+    let signature = BASE64_URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes())?);
+    Ok(format!("{signed}.{signature}"))
 }
 
 #[cfg(test)]
@@ -48,8 +44,10 @@ mod tests {
     #[test]
     fn a_clock_that_is_before_1970_gives_an_assertion_that_has_expired() {
         let key = Key::from_pem(fake_org::JWT_KEY).ok().unwrap();
-        let claims = Claims { iss: "3MVG9.key", sub: "ada@example.com", aud: "https://login.salesforce.com" };
-        let assertion = claims.sign(&key, SystemTime::UNIX_EPOCH - LIFETIME).unwrap();
+        let before = SystemTime::UNIX_EPOCH - LIFETIME;
+        let assertion =
+            assertion(&key, "3MVG9.key", "ada@example.com", "https://login.salesforce.com", before);
+        let assertion = assertion.unwrap();
         let claims = BASE64_URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1).unwrap()).unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&claims).unwrap()["exp"], 300);
     }

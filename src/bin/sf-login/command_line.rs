@@ -1,4 +1,4 @@
-//! What the command line asks for.
+//! The command line: its commands and options.
 
 use std::env;
 use std::ffi::OsString;

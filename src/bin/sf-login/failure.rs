@@ -11,14 +11,14 @@ struct Failure {
     says: String,
 }
 
-pub fn failure(exit_code: u8, says: String) -> anyhow::Error {
-    anyhow::Error::msg(Failure { exit_code, says })
-}
-
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.says)
     }
+}
+
+pub fn failure(exit_code: u8, says: String) -> anyhow::Error {
+    anyhow::Error::msg(Failure { exit_code, says })
 }
 
 /// A command line, or what goes with it, that cannot be understood.
@@ -27,17 +27,15 @@ pub fn usage<T>(problem: &str) -> anyhow::Result<T> {
 }
 
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    if let Some(failure) = error.downcast_ref::<Failure>() {
-        return failure.exit_code;
-    }
-    match error.downcast_ref::<sf_login::Error>() {
-        Some(error) if !error.is_transient() => match error.kind() {
-            ErrorKind::Setting { .. } => 2,
-            ErrorKind::Refused { .. } => 3,
-            ErrorKind::Api { .. } => 4,
-            _ if error.is_refused_login() => 3,
-            _ => 1,
-        },
+    let Some(error) = error.downcast_ref::<sf_login::Error>() else {
+        return error.downcast_ref::<Failure>().map_or(1, |failure| failure.exit_code);
+    };
+    match error.kind() {
+        _ if error.is_transient() => 1,
+        ErrorKind::Setting { .. } => 2,
+        ErrorKind::Refused { .. } => 3,
+        ErrorKind::Api { .. } => 4,
+        _ if error.is_refused_login() => 3,
         _ => 1,
     }
 }

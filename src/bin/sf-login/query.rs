@@ -12,8 +12,8 @@ pub fn query(session: &Session, path: &str, soql: &str) -> anyhow::Result<()> {
     let mut records = session.query_at::<Box<RawValue>>(path, soql);
     let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
     // A pipe's next command may write to the same terminal, and on a terminal the records are the progress.
-    let mut progress =
-        Progress { wanted: io::stderr().is_terminal() && output::is_regular_file(), given: 0, shown: false };
+    let wanted = io::stderr().is_terminal() && output::is_regular_file();
+    let mut progress = Progress { wanted, given: 0, shown: false };
     loop {
         if records.size_hint().0 == 0 {
             // The next page may take a while, so what has come goes out.

@@ -15,13 +15,8 @@ const COLUMNS: usize = 80;
 const FLOWS: [(&str, &str); 2] =
     [("OauthUsernamePassword", "password flow"), ("OauthClientCredentials", "client credentials flow")];
 
-/// Where Unicode's invisible characters begin and end, by turns: the default-ignorable ones, and those of
-/// annotations.
-const HIDDEN: [u32; 34] = [
-    0xad, 0xae, 0x34f, 0x350, 0x61c, 0x61d, 0x115f, 0x1161, 0x17b4, 0x17b6, 0x180b, 0x1810, 0x200b, 0x2010,
-    0x202a, 0x202f, 0x2060, 0x2070, 0x3164, 0x3165, 0xfe00, 0xfe10, 0xfeff, 0xff00, 0xffa0, 0xffa1, 0xfff0,
-    0xfffc, 0x1bca0, 0x1bca4, 0x1d173, 0x1d17b, 0xe0000, 0xe1000,
-];
+/// What Unicode counts as letters, though nobody sees them.
+const FILLERS: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
 
 /// Asks with the token of the environment alone: one more failed login could lock the user out.
 pub fn why(username: Option<String>) -> anyhow::Result<()> {
@@ -66,9 +61,8 @@ fn answer(username: &str, entries: &[Value]) -> String {
         };
         let flow_field = if entry["LoginSubType"].is_string() { "LoginSubType" } else { "LoginType" };
         let (flow, application) = (flow(text(flow_field, 30)), text("Application", 30));
-        let from =
-            format!("  {flow}, {application}, {}, {}", text("SourceIp", 40), text("LoginUrl", COLUMNS));
-        for line in [format!("{time}  {status}"), from] {
+        let (address, url) = (text("SourceIp", 40), text("LoginUrl", COLUMNS));
+        for line in [format!("{time}  {status}"), format!("  {flow}, {application}, {address}, {url}")] {
             answer.extend([&shown(&line, COLUMNS), "\n"]);
         }
         let kind = LoginStatus::find(&status).copied();
@@ -93,18 +87,18 @@ fn flow(sub_type: String) -> String {
     known.map_or(sub_type, |(_, flow)| (*flow).to_owned())
 }
 
-/// As much as these columns hold, without what a terminal would obey, hide or break a line at.
+/// As much as these columns hold: letters, digits and ASCII. All else could be what a terminal obeys, hides or
+/// breaks a line at.
 fn shown(text: &str, columns: usize) -> String {
-    let (mut shown, mut taken) = (String::new(), 0);
-    for c in text.chars() {
+    let plain = |c: char| match c {
+        c if c.is_whitespace() || c.is_control() => Some(' '),
+        c => (c.is_ascii() || c.is_alphanumeric() && !FILLERS.contains(&c)).then_some(c),
+    };
+    let mut taken = 0;
+    let fits = |c: &char| {
         // Wide characters begin there.
-        taken += if c < '\u{1100}' { 1 } else { 2 };
-        if taken > columns {
-            break;
-        }
-        if HIDDEN.partition_point(|edge| *edge <= u32::from(c)) % 2 == 0 {
-            shown.push(if c.is_whitespace() || c.is_control() { ' ' } else { c });
-        }
-    }
-    shown
+        taken += if *c < '\u{1100}' { 1 } else { 2 };
+        taken <= columns
+    };
+    text.chars().filter_map(plain).take_while(fits).collect()
 }
