@@ -27,19 +27,11 @@ use crate::wire::client::Client;
 ///     println!("cargo::rerun-if-env-changed={name}");
 /// }
 /// ```
+#[rustfmt::skip]
 pub const ENV_VARS: &[&str] = &[
-    "SF_CLIENT_ID",
-    "SF_USERNAME",
-    "SF_LOGIN_URL",
-    "SF_FLOW",
-    "SF_REDIRECT_URI",
-    "SF_AUDIENCE_URL",
-    "SF_CLIENT_SECRET_FILE",
-    "SF_PASSWORD_FILE",
-    "SF_SECURITY_TOKEN_FILE",
-    "SF_JWT_KEY_FILE",
-    "SF_ORG_INSTANCE_URL",
-    "SF_ORG_API_VERSION",
+    "SF_CLIENT_ID", "SF_USERNAME", "SF_LOGIN_URL", "SF_FLOW", "SF_REDIRECT_URI", "SF_AUDIENCE_URL",
+    "SF_CLIENT_SECRET_FILE", "SF_PASSWORD_FILE", "SF_SECURITY_TOKEN_FILE", "SF_JWT_KEY_FILE",
+    "SF_ORG_INSTANCE_URL", "SF_ORG_API_VERSION",
 ];
 
 impl Login {

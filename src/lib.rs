@@ -82,10 +82,9 @@
 //!
 //! # Memory
 //!
-//! One reply is in memory at a time, 64 MiB of JSON at most. A page of a query, of at most 2,000 records, is
-//! usually below 2 MiB; read into [`serde_json::Value`] it takes several times its size, and in the worst case
-//! (objects of one short field) a hundred times, some 6 GiB; raw records take 25 times at the worst.
-//! [`Session::open`] and [`Session::run`] stream replies of any size.
+//! One reply is in memory at a time, 64 MiB of JSON at most; a page of a query is usually below 2 MiB. Read into
+//! [`serde_json::Value`] it takes several times its size, at the worst (objects of one short field) a hundred times,
+//! some 6 GiB. [`Session::open`] and [`Session::run`] stream replies of any size.
 //!
 //! # Versions
 //!

@@ -27,8 +27,8 @@ const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Details*. Spaces around them, usernames and URLs are taken off; those of a password are not.
 #[derive(Clone)]
 pub struct App {
-    pub(crate) client_id: String,
-    pub(crate) client_secret: Option<String>,
+    client_id: String,
+    client_secret: Option<String>,
 }
 
 impl App {
@@ -125,7 +125,7 @@ impl App {
 }
 
 /// Without the spaces that pasting leaves around, those of web pages among them.
-pub(crate) fn trimmed(value: impl Into<String>) -> String {
+fn trimmed(value: impl Into<String>) -> String {
     value.into().trim_matches([' ', '\t', '\u{a0}']).to_owned()
 }
 

@@ -85,20 +85,15 @@ impl Session {
     /// Reads what is at `path` as it comes, whatever its size: a file, a CSV. The reader may outlive the session.
     ///
     /// Reading may take the [timeout](Session::timeout) once more. A body that is cut off, corrupted or too slow
-    /// is an [`io::Error`] that holds an [`Error`], also to who reads on.
+    /// is an [`io::Error`] that holds an [`Error`], also to who reads on: see [`io::Error::downcast`].
     ///
     /// ```
     /// # let org = fake_org::Org::start();
     /// # let session = include!("../tests/doc/login.rs")(&org).session()?;
     /// # org.answer(fake_org::Answer::text(200, "Id\n"));
     /// let mut csv = session.open("jobs/query/7505g00000AbCdEAAV/results")?;
-    /// if let Err(error) = std::io::copy(&mut csv, &mut std::io::stdout()) {
-    ///     match error.downcast::<sf_login::Error>() {
-    ///         Ok(error) => eprintln!("{error}"),
-    ///         Err(error) => eprintln!("standard output: {error}"),
-    ///     }
-    /// }
-    /// # Ok::<(), sf_login::Error>(())
+    /// std::io::copy(&mut csv, &mut std::io::stdout())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors

@@ -20,14 +20,7 @@ pub enum Command {
     Print(&'static str),
 }
 
-/// Each command, and what it takes.
-const COMMANDS: [(&str, &str); 5] = [
-    ("exec", "exec takes a COMMAND"),
-    ("get", "get takes one PATH"),
-    ("query", "query takes one SOQL, in quotes"),
-    ("why", "why takes one USERNAME"),
-    ("revoke", "revoke takes no argument"),
-];
+const COMMANDS: [&str; 5] = ["exec", "get", "query", "why", "revoke"];
 
 /// Each option, the command that has it (the plain login has no name), and how it is written.
 const OPTIONS: [(&str, &str, &str); 4] = [
@@ -38,14 +31,12 @@ const OPTIONS: [(&str, &str, &str); 4] = [
 ];
 
 pub fn parse() -> anyhow::Result<Command> {
-    let ((mut command, mut takes), mut operands, mut options) = (("", ""), vec![], vec![]);
-    let mut started = None;
+    let (mut words, mut options, mut started) = (vec![], vec![], None);
     let mut arguments = env::args_os().skip(1);
     while let Some(argument) = arguments.next() {
-        if command == "exec" && (argument == "--" || !argument.as_encoded_bytes().starts_with(b"-")) {
-            let name = if argument == "--" { arguments.next() } else { Some(argument) };
-            started = name.map(|name| Command::Exec(name, arguments.by_ref().collect()));
-            continue;
+        if words == ["exec"] && (argument == "--" || !argument.as_encoded_bytes().starts_with(b"-")) {
+            started = if argument == "--" { arguments.next() } else { Some(argument) };
+            break;
         }
         let Ok(word) = argument.into_string() else {
             return usage("an argument is not UTF-8");
@@ -54,7 +45,7 @@ pub fn parse() -> anyhow::Result<Command> {
         match &*word {
             "-h" | "--help" => return Ok(Command::Print(HELP)),
             "-V" | "--version" => return Ok(Command::Print(VERSION)),
-            "help" if command.is_empty() => return Ok(Command::Print(HELP)),
+            "help" if words.is_empty() => return Ok(Command::Print(HELP)),
             _ if word.starts_with('-') => {
                 let (name, value) = word.split_once('=').unzip();
                 let name = name.unwrap_or(&word);
@@ -69,13 +60,14 @@ pub fn parse() -> anyhow::Result<Command> {
                 };
                 options.push((option, value));
             }
-            _ if !command.is_empty() => operands.push(word),
-            _ => match COMMANDS.iter().find(|(name, _)| *name == word) {
-                Some(known) => (command, takes) = *known,
-                None => return usage("no such command: there are exec, get, query, why, revoke and help"),
-            },
+            _ if words.is_empty() && !COMMANDS.contains(&&*word) => {
+                return usage("no such command: there are exec, get, query, why, revoke and help");
+            }
+            _ => words.push(word),
         }
     }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let command = words.first().copied().unwrap_or_default();
     let (mut format, mut password_stdin, mut path) = (format_named("token")?, false, "query");
     for ((name, owner, written), value) in options {
         match (*name, value) {
@@ -91,14 +83,18 @@ pub fn parse() -> anyhow::Result<Command> {
             _ => path = "tooling/query",
         }
     }
-    let command = match (command, operands.pop(), &*operands) {
-        ("", ..) => Some(Command::LogIn { format, password_stdin }),
-        ("exec", ..) => started,
-        ("get", Some(path), []) => Some(Command::Get(path)),
-        ("query", Some(soql), []) => Some(Command::Query { path, soql }),
-        ("why", username, []) => Some(Command::Why(username)),
-        ("revoke", None, _) => Some(Command::Revoke),
-        _ => None,
-    };
-    command.map_or_else(|| usage(takes), Ok)
+    Ok(match (&*words, started) {
+        ([], _) => Command::LogIn { format, password_stdin },
+        (["exec"], Some(name)) => Command::Exec(name, arguments.collect()),
+        (["exec", ..], _) => return usage("exec takes a COMMAND"),
+        (["get", path], _) => Command::Get((*path).to_owned()),
+        (["get", ..], _) => return usage("get takes one PATH"),
+        (["query", soql], _) => Command::Query { path, soql: (*soql).to_owned() },
+        (["query", ..], _) => return usage("query takes one SOQL, in quotes"),
+        (["why"], _) => Command::Why(None),
+        (["why", username], _) => Command::Why(Some((*username).to_owned())),
+        (["why", ..], _) => return usage("why takes one USERNAME"),
+        (["revoke"], _) => Command::Revoke,
+        _ => return usage("revoke takes no argument"),
+    })
 }
