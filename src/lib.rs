@@ -88,10 +88,9 @@
 //!
 //! # Versions
 //!
-//! ureq's types stand in the signatures of [`Login::agent`], [`Session::agent`] and [`Session::run`], nowhere else;
-//! [`ureq`], as this crate re-exports it, always is the right version, and a new major one is a new major version
-//! of this crate (a new minor one before 1.0). `ureq::unversioned`, of which a caller's agent may be made, is
-//! outside ureq's own promise.
+//! ureq's types stand in the signatures of [`Login::agent`], [`Session::agent`] and [`Session::run`], nowhere else:
+//! use it as `sf_login::ureq`. A new major version of it is a new major version of this crate (a new minor one
+//! before 1.0). `ureq::unversioned`, of which a caller's agent may be made, is outside ureq's own promise.
 //!
 //! # Crate features
 //!

@@ -118,9 +118,9 @@ impl Session {
 
     /// Sends any other request: CSV, files, headers of the caller's own. `Ok` is a 2xx reply.
     ///
-    /// GET, HEAD and OPTIONS count as reading, all else as writing. Sending the request, waiting for the reply's
-    /// headers, and reading its body may take the [timeout](Session::timeout) each: a long download wants a
-    /// longer one, which a clone of the session can have. The size of the body is the caller's to limit.
+    /// It goes out with the session's `Authorization`. GET, HEAD and OPTIONS count as reading, all else as writing.
+    /// Sending, waiting for the reply's headers, and reading its body may take the [timeout](Session::timeout)
+    /// each: for a long download, a clone of the session can have a longer one. How much to read is up to you.
     ///
     /// ```
     /// # let org = fake_org::Org::start();
