@@ -257,22 +257,20 @@ fn has_unfinished_subquery(page: &str) -> bool {
 /// Inside a `LIKE` pattern, `%` and `_` keep their meaning.
 #[must_use]
 pub fn soql_quote(value: &str) -> String {
-    let mut quoted = String::with_capacity(value.len() + 2);
-    quoted.push('\'');
+    let mut quoted = String::from("'");
     for c in value.chars() {
-        match c {
-            '\'' | '"' | '\\' => quoted.extend(['\\', c]),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            '\u{8}' => quoted.push_str("\\b"),
-            '\u{c}' => quoted.push_str("\\f"),
-            c => quoted.push(c),
-        }
+        let escape = ESCAPES.iter().find(|(character, _)| *character == c);
+        quoted.extend(escape.map(|_| '\\'));
+        quoted.push(escape.map_or(c, |(_, letter)| *letter));
     }
-    quoted.push('\'');
-    quoted
+    quoted + "'"
 }
+
+/// What stands in a SOQL string behind a backslash, and how it is written there.
+#[rustfmt::skip]
+const ESCAPES: [(char, char); 8] = [
+    ('\'', '\''), ('"', '"'), ('\\', '\\'), ('\n', 'n'), ('\r', 'r'), ('\t', 't'), ('\u{8}', 'b'), ('\u{c}', 'f'),
+];
 
 impl<T> fmt::Debug for Records<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,7 +16,7 @@ use crate::token::Token;
 use crate::wire::client::Client;
 use crate::wire::url::{is_absolute, is_url_char};
 #[cfg(doc)]
-use crate::{error::ErrorKind, login::Login, wire::url::path_segment};
+use crate::{error::ErrorKind, wire::url::path_segment};
 
 /// The API version of requests unless told otherwise: Spring '26. Pinned, since a program that was tried with
 /// one version's replies should not meet another's.
@@ -98,7 +98,7 @@ impl Session {
         self
     }
 
-    /// An agent of the caller's own, see [`Login::agent`]; new logins use it too.
+    /// An agent of the caller's own, see [`Login::agent`](crate::Login::agent); new logins use it too.
     #[must_use]
     pub fn agent(mut self, agent: ureq::Agent) -> Session {
         self.client = Client::new(Some(agent));

@@ -145,22 +145,16 @@ pub(crate) enum Flow {
     },
 }
 
-impl Flow {
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
+/// What is tried, without secrets.
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.flow {
             Flow::Password { .. } => "password flow",
             Flow::ClientCredentials => "client credentials flow",
             Flow::CodeCredentials { .. } => "authorization code and credentials flow",
             #[cfg(feature = "jwt")]
             Flow::JwtBearer { .. } => "JWT bearer flow",
-        }
-    }
-}
-
-/// What is tried, without secrets.
-impl fmt::Display for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.flow.name())?;
+        })?;
         if let Some(username) = self.value("username") {
             write!(f, ", user {}", printable(username))?;
         }

@@ -8,14 +8,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::address::parse_salesforce_url;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::{Error, setting};
 use crate::wire::url::{BadUrl, Url};
-#[cfg(doc)]
-use crate::{error::ErrorKind, login::Login};
 
 /// What the token endpoint answered, all of it.
 ///
-/// `Serialize` and `Deserialize` are that JSON object, so that it can be kept and [resumed](Login::resume);
+/// `Serialize` and `Deserialize` are that JSON object, so that it can be kept and [resumed](crate::Login::resume);
 /// `Debug` shows no secret, and there is no `Display`.
 #[derive(Clone)]
 pub struct Token {
