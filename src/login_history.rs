@@ -26,11 +26,8 @@ impl LoginStatus {
 }
 
 fn without_failed(status: &str) -> &str {
-    let status = status.trim();
-    match status.split_at_checked("Failed:".len()) {
-        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("Failed:") => rest.trim_start(),
-        _ => status,
-    }
+    let (failed, rest) = status.trim().split_at_checked("Failed:".len()).unwrap_or_default();
+    if failed.eq_ignore_ascii_case("Failed:") { rest.trim_start() } else { status.trim() }
 }
 
 /// Makes the data and its docs of one table, in which statuses of one meaning share a row.

@@ -108,13 +108,9 @@ impl Settings {
             "audience" => "SF_AUDIENCE_URL".to_owned(),
             _ => format!("SF_{}", name.to_uppercase()),
         };
-        if !self.from_env {
-            setting(name, problem)
-        } else if self.from_files.contains(&&*variable) {
-            setting(&format!("{variable}_FILE"), problem)
-        } else {
-            setting(&variable, problem)
-        }
+        let file = if self.from_files.contains(&&*variable) { "_FILE" } else { "" };
+        let variable = format!("{variable}{file}");
+        setting(if self.from_env { &variable } else { name }, problem)
     }
 }
 
@@ -124,25 +120,14 @@ impl Settings {
 // name in `Login::read_env`, and there its variables in `ENV_VARS`; what it demands in `Settings::check`; the
 // hints that it needs, and those that must not speak of it (`Case::is_password` and its like).
 #[derive(Clone)]
+#[rustfmt::skip]
 pub(crate) enum Flow {
-    Password {
-        username: String,
-        password: String,
-        security_token: String,
-    },
+    Password { username: String, password: String, security_token: String },
     ClientCredentials,
-    CodeCredentials {
-        username: String,
-        password: String,
-        redirect_uri: String,
-    },
-    // What is wrong with a key is told when the login is checked; an empty audience is the login URL.
+    CodeCredentials { username: String, password: String, redirect_uri: String },
+    /// What is wrong with a key is told when the login is checked; an empty audience is the login URL.
     #[cfg(feature = "jwt")]
-    JwtBearer {
-        username: String,
-        key: Result<Key, &'static str>,
-        audience: String,
-    },
+    JwtBearer { username: String, key: Result<Key, &'static str>, audience: String },
 }
 
 /// What is tried, without secrets.

@@ -80,9 +80,7 @@ impl Token {
     pub fn organization_id(&self) -> Option<&str> {
         Some(self.identity()?.0)
     }
-}
 
-impl Token {
     pub(crate) fn of(access_token: String, instance_url: &str) -> Result<Token, (&'static str, BadUrl)> {
         let fields = [("access_token", access_token), ("instance_url", instance_url.trim().to_owned())];
         Token::read(fields.map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect())

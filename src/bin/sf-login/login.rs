@@ -28,10 +28,9 @@ pub type Format = fn(&Token) -> serde_json::Result<String>;
 pub fn format_named(name: &str) -> anyhow::Result<Format> {
     // No quote can be in either: a token has RFC 6750's characters and !, a URL fewer.
     fn variables(export: &str, quote: &str, token: &Token) -> String {
-        let (secret, instance) = (token.access_token(), token.instance_url());
-        format!(
-            "{export}SF_ACCESS_TOKEN={quote}{secret}{quote}\n{export}SF_ORG_INSTANCE_URL={quote}{instance}{quote}\n"
-        )
+        [("SF_ACCESS_TOKEN", token.access_token()), ("SF_ORG_INSTANCE_URL", token.instance_url())]
+            .map(|(name, value)| format!("{export}{name}={quote}{value}{quote}\n"))
+            .concat()
     }
     Ok(match name {
         "token" => |token| Ok(format!("{}\n", token.access_token())),
