@@ -89,9 +89,13 @@ pub(crate) fn oauth_fault(reply: &Reply) -> Option<Fault> {
 
 /// Whether it is surely no refusal: what cannot be read could be one, and is not asked for again.
 fn cannot_refuse(reply: &Reply) -> bool {
-    // Written anew, so that a name has one form.
-    let has_error = |json: &Value| json.to_string().to_ascii_lowercase().contains("\"error\":");
-    reply.is_blank() || reply.html_title().is_some() || reply.json().is_some_and(|json| !has_error(&json))
+    // Other markup could be a refusal in XML.
+    let has_html = || String::from_utf8_lossy(&reply.body).to_ascii_lowercase().contains("<html");
+    // Written anew, so that a name has one form; it may stand in a text, too, which is JSON itself.
+    let has_error = |json: &Value| json.to_string().to_ascii_lowercase().contains("\"error");
+    reply.is_blank()
+        || reply.html_title().is_some() && has_html()
+        || reply.json().is_some_and(|json| json.is_object() && !has_error(&json))
 }
 
 /// The reasons for which the API refused a request, as it said them.

@@ -301,7 +301,7 @@ fn what_is_tried_again_is_the_same_request() {
 #[test]
 fn a_refusal_that_cannot_be_read_is_not_asked_for_again() {
     let refusal = r#"{"error":"invalid_grant"}"#;
-    let bodies: [(&str, Vec<u8>); 9] = [
+    let bodies: [(&str, Vec<u8>); 15] = [
         ("a byte order mark", format!("\u{feff}{refusal}").into()),
         ("a lone surrogate", r#"{"error":"invalid_grant","x":"\ud800"}"#.into()),
         ("a number beyond all", r#"{"error":"invalid_grant","x":1e400}"#.into()),
@@ -311,6 +311,12 @@ fn a_refusal_that_cannot_be_read_is_not_asked_for_again() {
         ("an array", format!("[{refusal}]").into()),
         ("an object", format!(r#"{{"x":{refusal}}}"#).into()),
         ("a code that is none", r#"{"Error":7}"#.into()),
+        ("a text that is JSON", Value::from(refusal).to_string().into()),
+        ("a text in an object", json!({ "x": refusal }).to_string().into()),
+        ("a word", r#""invalid_grant""#.into()),
+        ("a description alone", r#"{"error_description":"authentication failure"}"#.into()),
+        ("the API's words", r#"[{"errorCode":"INVALID_LOGIN"}]"#.into()),
+        ("XML", "<OAuth><error>invalid_grant</error></OAuth>".into()),
     ];
     let answer = |status: u16, body: &[u8]| Answer::new(status).body(body).header("Retry-After", "0");
     let mut cases: Vec<_> =
