@@ -36,6 +36,10 @@ const PAGES: &[(&str, &str)] = &[
 /// Salesforce's own, as the last two labels of a host, which others look like.
 const DOMAINS: [&str; 4] = ["salesforce.com", "salesforce.mil", "salesforce.ms", "my-salesforce.com"];
 
+/// The ends of My Domains. A site's host may have the label `my`, too, which is Malaysia's top-level domain.
+const MY_DOMAINS: [&str; 4] =
+    ["my.salesforce.com", "my.salesforce.mil", "my.sfcrmproducts.cn", "my-salesforce.com"];
+
 /// What is misspelt.
 const MISSPELT: [&str; 4] = ["salesforce.com", "salesforce.mil", "my.salesforce.com", "my.salesforce.mil"];
 
@@ -138,6 +142,5 @@ fn typing_errors(written: &str, right: &str) -> usize {
 /// An org's name, where the host is its My Domain: `acme` in `acme.my.salesforce.com`.
 pub(crate) fn my_domain(url: &Url) -> Option<&str> {
     let (name, rest) = url.host.split_once('.')?;
-    let is_my_domain = rest.split('.').any(|label| label == "my") && !rest.ends_with("site.com");
-    is_my_domain.then_some(name)
+    MY_DOMAINS.iter().any(|end| rest.ends_with(end)).then_some(name)
 }

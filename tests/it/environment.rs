@@ -396,6 +396,7 @@ fn a_token_of_one_org_beside_a_login_at_another_is_refused() {
     for (instance, login_url) in [
         (acme, "ACME.my.salesforce.com"),
         (acme, "https://other.my.site.com/customers"),
+        (acme, "https://portal.example.com.my"),
         (acme, "https://login.salesforce.com"),
         (acme, "http://other.my.salesforce.com"),
         (&org.url(), "https://other.my.salesforce.com"),
