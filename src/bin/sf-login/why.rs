@@ -53,7 +53,8 @@ fn answer(username: &str, entries: &[Value]) -> String {
         );
     }
     for entry in entries {
-        let text = |field, columns| shown(entry[field].as_str().unwrap_or("-"), columns);
+        // No status is indented, as our own lines below it are.
+        let text = |field, columns| shown(entry[field].as_str().unwrap_or("-"), columns).trim().to_owned();
         let (time, status) = (text("LoginTime", COLUMNS), text("Status", COLUMNS));
         let time = match time.get(..19) {
             Some(utc) if time.ends_with("+0000") => utc.replace('T', " ") + " UTC",

@@ -90,6 +90,7 @@ fn what_stands_in_the_history_is_cleaned_and_cut() {
     let long = "\u{4e2d}".repeat(60);
     let entries = [
         entry(evil, evil, evil),
+        entry("\n  to do: nothing\u{200b} ", "OauthUsernamePassword", "App"),
         entry(&"x".repeat(90), "OauthUsernamePassword", &long),
         entry("Success", &long, &long),
     ];
@@ -99,13 +100,16 @@ fn what_stands_in_the_history_is_cleaned_and_cut() {
     let lines = [
         format!("{time}{clean}"),
         format!("  {clean}, {clean}, {far}"),
+        format!("{time}to do: nothing"),
+        format!("  password flow, App, {far}"),
         format!("{time}{}", "x".repeat(55)),
         format!("  password flow, {application}, {}", &far[..31]),
         format!("{time}Success"),
         format!("  {application}, {application}, {}", &far[..14]),
     ];
     let run = why(&org, &[USERNAME], &entries);
-    assert_eq!(run.stdout.lines().take(6).collect::<Vec<_>>(), lines);
+    assert_eq!(run.stdout.lines().take(8).collect::<Vec<_>>(), lines);
+    assert!(run.stdout.contains("\n\nto do: nothing\n  means: not known here"), "{}", run.stdout);
 }
 
 #[test]
