@@ -268,9 +268,14 @@ fn env_token() -> Result<Option<Token>, Error> {
     const TOKEN: &str = "SF_ACCESS_TOKEN";
     const INSTANCE: &str = "SF_ORG_INSTANCE_URL";
     match (variable(TOKEN)?, variable(INSTANCE)?) {
-        (Some(token), Some(instance)) => Token::of(token, &instance).map(Some).map_err(|(field, bad)| {
-            setting(if field == "access_token" { TOKEN } else { INSTANCE }, bad.to_string())
-        }),
+        (Some(token), Some(instance)) => match Token::of(token, &instance) {
+            Ok(mut token) => {
+                token.from_env = true;
+                Ok(Some(token))
+            }
+            Err(("access_token", bad)) => Err(setting(TOKEN, bad.to_string())),
+            Err((_, bad)) => Err(setting(INSTANCE, bad.to_string())),
+        },
         (None, None) => Ok(None),
         (Some(_), None) => {
             Err(setting(INSTANCE, "is not set: write the instance that SF_ACCESS_TOKEN is for"))

@@ -54,7 +54,7 @@ impl Shared {
     pub(crate) fn new(token: Token, renewal: Renewal) -> Shared {
         let mut secrets = match &renewal {
             Renewal::Login(login) => login.secrets(),
-            Renewal::TokenAlone | Renewal::Unusable(_) => Secrets::default(),
+            Renewal::TokenAlone { .. } | Renewal::Unusable(_) => Secrets::default(),
         };
         secrets.add(secret_of(token.access_token()));
         let state = State {

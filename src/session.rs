@@ -66,7 +66,8 @@ impl Session {
     ///
     /// [`ErrorKind::Setting`] when `SSL_CERT_FILE` or a proxy variable cannot be used.
     pub fn new(token: Token) -> Result<Session, Error> {
-        Ok(Session::made_of(Client::new(None)?, token, Renewal::TokenAlone))
+        let renewal = Renewal::TokenAlone { from_env: token.from_env };
+        Ok(Session::made_of(Client::new(None)?, token, renewal))
     }
 
     /// The API version of relative paths: `66.0`, `66` or `v66.0`. Default `66.0`, which stays the same

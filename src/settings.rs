@@ -161,7 +161,9 @@ impl fmt::Display for Settings {
 pub(crate) enum Renewal {
     Login(Box<Settings>),
     /// Not at all.
-    TokenAlone,
+    TokenAlone {
+        from_env: bool,
+    },
     /// Not at all, because the environment's login beside its token cannot be used.
     Unusable(Error),
 }

@@ -22,6 +22,8 @@ pub struct Token {
     access_token: String,
     pub(crate) instance: Url,
     fields: Map<String, Value>,
+    /// Whether it came from the environment, so that hints name variables and not methods.
+    pub(crate) from_env: bool,
 }
 
 impl Token {
@@ -107,7 +109,7 @@ impl Token {
         if !instance.path.is_empty() {
             return Err(bad("instance_url", "holds more than https:// and a host", ""));
         }
-        Ok(Token { access_token, instance, fields })
+        Ok(Token { access_token, instance, fields, from_env: false })
     }
 
     /// `https://HOST/id/ORGID/USERID`

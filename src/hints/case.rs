@@ -225,7 +225,7 @@ impl Case<'_> {
             Tried::Request { renewal, .. } => match renewal {
                 Renewal::Login(login) => login.from_env,
                 Renewal::Unusable(_) => true,
-                Renewal::TokenAlone => false,
+                Renewal::TokenAlone { from_env } => *from_env,
             },
         }
     }
