@@ -7,7 +7,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, Request, SECURITY_TOKEN, USERNAME, gzip};
+use fake_org::{
+    Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, REDIRECT_URI, Request, SECURITY_TOKEN, USERNAME, gzip,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -16,9 +18,11 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sf_login::ureq::{self, http};
-use sf_login::{App, Error, ErrorKind, Login, Session, Token};
+use sf_login::{App, Error, ErrorKind, Login, Session, Token, path_segment};
 
-use crate::support::{TOKEN_PATH, agent, agent_by, assert_no_secret, forms, shown, watch_logs};
+use crate::support::{
+    AUTHORIZE_PATH, TOKEN_PATH, agent, agent_by, assert_no_secret, code_credentials, forms, shown, watch_logs,
+};
 
 /// A token as long as Salesforce's, with the mark that all of a fake org's have.
 const TOKEN: &str = "00D5g00000Fake!AQoAQProp.erties_Zk3vY8wLq1sD";
@@ -43,10 +47,34 @@ fn any_reply_to_a_login_is_a_token_or_an_error_without_a_secret() {
             Ok(token) => {
                 assert!((200..300).contains(&status), "a token came with {status}");
                 assert_no_secret(&format!("{token:?}"));
+                let kept = serde_json::to_value(&token).unwrap();
+                let again: Token = serde_json::from_value(kept.clone()).expect("what it wrote, it reads");
+                assert_eq!(serde_json::to_value(&again).unwrap(), kept);
             }
             Err(error) => assert_silent(&error),
         }
         assert_eq!(trap.requests().len(), 1, "a login is one POST");
+    });
+}
+
+#[test]
+fn any_redirect_of_a_code_login_leaves_the_credentials_and_the_code_at_the_site() {
+    let trap = Trap::new();
+    let login = code_credentials(&trap.org).agent(trap.agent.clone());
+    let site = trap.org.url();
+    let site = path().prop_map(move |path| format!("{site}{path}"));
+    let community = prop_oneof![url(), site, Just("https://evil.example/customers".to_owned())];
+    let back = (text(), community).prop_map(|(code, url)| {
+        let [code, url] = [&code, &url].map(|value| path_segment(value));
+        format!("{REDIRECT_URI}?code={code}&sfdc_community_url={url}")
+    });
+    for_any(&prop_oneof![url(), text(), back], |location| {
+        trap.forget();
+        trap.org.always("/", Answer::oauth_error("invalid_grant", "no"));
+        trap.org.answer_to(AUTHORIZE_PATH, Answer::redirect(302, &location));
+        assert_silent(&login.token().expect_err("no token came"));
+        let requests = trap.requests();
+        assert!(matches!(requests.len(), 1 | 2), "{location:?} led to {requests:?}");
     });
 }
 
