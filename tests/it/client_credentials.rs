@@ -1,12 +1,12 @@
 //! The client credentials flow: the bytes that are sent, where it works, and what it refuses.
 
-use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, ORG_ID, Org, Proxy, Request, USER_ID};
+use fake_org::{CLIENT_ID, CLIENT_SECRET, ORG_ID, Org, Proxy, Request, USER_ID};
 use serde_json::Value;
-use sf_login::{App, Login};
+use sf_login::App;
 
 use crate::support::{
     CLIENT_SECRET_ENCODED, TOKEN_PATH, agent, agent_through, assert_sent, client_credentials,
-    client_credentials_env, failed, headline, sf_login, shown, watch_logs, with, without,
+    client_credentials_env, failed, sf_login, shown, watch_logs, with, without,
 };
 
 #[test]
@@ -70,28 +70,4 @@ fn client_credentials_need_the_secret() {
         assert_eq!(sf_login(&env, &[]), failed(2, says));
     }
     assert_eq!(org.connections(), 0);
-}
-
-#[test]
-fn client_credentials_are_refused_as_salesforce_does() {
-    let org = Org::start();
-    let refused = |login: Login| headline(&login.token().unwrap_err());
-    org.setup(|org| org.refuse("no-run-as"));
-    assert_eq!(
-        refused(client_credentials(&org)),
-        "login refused: no client credentials user enabled (invalid_grant, HTTP 400)"
-    );
-    org.setup(|org| org.refuse("client-credentials-off"));
-    assert_eq!(
-        refused(client_credentials(&org)),
-        "login refused: client credentials flow not enabled (invalid_grant, HTTP 400)"
-    );
-    org.answer(Answer::oauth_error("invalid_grant", "request not supported on this domain"));
-    assert_eq!(
-        refused(client_credentials(&org)),
-        "login refused: request not supported on this domain (invalid_grant, HTTP 400)"
-    );
-    let app = App::new(CLIENT_ID, "wrong").client_credentials().login_url(org.url()).agent(agent(&org));
-    assert_eq!(refused(app), "login refused: invalid client credentials (invalid_client, HTTP 400)");
-    assert_eq!(org.logins(), 4);
 }

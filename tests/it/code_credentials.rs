@@ -293,23 +293,10 @@ fn code_credentials_are_refused_as_salesforce_does() {
         }
     };
     type Case<'a> = (&'a dyn Fn(&Org) -> Login, &'a str, usize, u16);
-    let cases: [Case<'_>; 10] = [
+    let cases: [Case<'_>; 7] = [
         (&with("password", "wrong"), "authentication failure (invalid_grant", 1, 302),
         (&with("username", USERNAME), "authentication failure (invalid_grant", 1, 302),
         (&when(|org| org.credentials_in_body = true), "authentication failure (invalid_grant", 1, 302),
-        (
-            &when(|org| org.refuse("code-flow-off")),
-            "code credential flow not enabled (invalid_client",
-            1,
-            302,
-        ),
-        (
-            &when(|org| org.refuse("not-approved")),
-            "user hasn't approved this consumer (invalid_grant",
-            1,
-            302,
-        ),
-        (&when(|org| org.refuse("inactive")), "inactive user (invalid_grant", 1, 302),
         (
             &with("redirect_uri", "https://app.example/other"),
             "redirect_uri must match configuration (redirect_uri_mismatch",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fake_org::{
     Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, Proxy, REDIRECT_URI, SECURITY_TOKEN, SITE_PASSWORD,
-    SITE_USERNAME, USERNAME,
+    SITE_USERNAME, USERNAME, refusal,
 };
 use serde_json::Value;
 use sf_login::{App, Token};
@@ -142,6 +142,28 @@ fn app_without_a_secret_works_where_the_org_lets_it() {
         login.token().unwrap();
         let requests = org.take_requests();
         assert_eq!(names(requests.last().expect("a request")), sent, "{flow}");
+    }
+}
+
+#[test]
+fn every_reason_to_refuse_is_told_in_every_flow() {
+    for ((_, login), flow) in FLOWS.into_iter().zip(fake_org::FLOWS) {
+        let org = Org::start();
+        for reason in refusal::ALL.iter().filter(|reason| reason.flows.contains(&flow)) {
+            org.setup(|setup| setup.refusal = Some(reason));
+            let (code, description) = (reason.error, reason.description);
+            if reason.status == Some(refusal::SUCCESS) {
+                let error = login(&org).session().unwrap().get::<Value>("limits").unwrap_err();
+                assert_eq!(headline(&error), format!("request refused: {description} ({code}) (HTTP 401)"));
+            } else {
+                let _ = org.take_requests();
+                let error = login(&org).token().unwrap_err();
+                let told = format!("login refused: {description} ({code}, HTTP 400)");
+                assert_eq!(headline(&error), told, "{flow}");
+                assert!(error.is_refused_login() && !error.is_transient(), "{flow}: {told}");
+                assert_eq!(org.requests().len(), 1, "{flow}: {told}");
+            }
+        }
     }
 }
 
