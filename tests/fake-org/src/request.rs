@@ -24,7 +24,7 @@ pub struct Request {
     pub query: String,
     /// Names in lower case, values as they came, in their order.
     pub headers: Vec<(String, String)>,
-    /// The body, without chunks.
+    /// The body.
     pub body: Vec<u8>,
     /// Request line and headers, byte for byte, with the empty line at their end.
     pub raw_head: Vec<u8>,
@@ -127,21 +127,9 @@ impl Request {
 
     /// Reads the body that the head announced.
     pub(crate) fn read_body(&mut self, from: &mut impl BufRead) -> io::Result<()> {
-        if self.lists("transfer-encoding", "chunked") {
-            loop {
-                let size = read_line(from)?;
-                let size = size.split(';').next().unwrap_or_default().trim();
-                let size = usize::from_str_radix(size, 16).map_err(|_| bad("not a chunk size"))?;
-                if size == 0 {
-                    // Trailers, if any, end with an empty line as well.
-                    while !read_line(from)?.is_empty() {}
-                    return Ok(());
-                }
-                self.read_exactly(size, from)?;
-                if !read_line(from)?.is_empty() {
-                    return Err(bad("a chunk longer than it says"));
-                }
-            }
+        // No client here sends one.
+        if self.header("transfer-encoding").is_some() {
+            return Err(bad("a body in chunks"));
         }
         match self.header("content-length").map(str::parse) {
             None => Ok(()),
@@ -172,13 +160,6 @@ impl Request {
         let http_1_0 = self.raw_head.split(|b| *b == b'\n').next().unwrap_or_default();
         http_1_0.trim_ascii_end().ends_with(b"HTTP/1.0") || self.lists("connection", "close")
     }
-}
-
-fn read_line(from: &mut impl BufRead) -> io::Result<String> {
-    let mut line = Vec::new();
-    from.take(8 * 1024).read_until(b'\n', &mut line)?;
-    let line = line.strip_suffix(b"\r\n").ok_or_else(|| bad("a line without its end"))?;
-    String::from_utf8(line.to_vec()).map_err(|_| bad("a line that is not text"))
 }
 
 fn bad(problem: &str) -> io::Error {

@@ -357,47 +357,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_are_read_with_all_their_parts() {
-        let soql = r"select Id, Name FROM Account WHERE Name = 'O\'Hara \\ \n' AND
-            LastModifiedDate > 1970-01-01T00:00:01Z ORDER BY Name DESC, Id LIMIT 5";
-        let field = |name: &str| name.to_owned();
-        let query = Query {
-            selected: Selected::Fields(vec![field("Id"), field("Name")]),
-            object: "Account".to_owned(),
-            conditions: vec![
-                Comparison {
-                    field: field("Name"),
-                    operator: Operator::Equal,
-                    literal: Literal::Text("O'Hara \\ \n".to_owned()),
-                },
-                Comparison {
-                    field: field("LastModifiedDate"),
-                    operator: Operator::Greater,
-                    literal: Literal::Time(1000..1001),
-                },
-            ],
-            order: vec![
-                Order { field: field("Name"), descending: true },
-                Order { field: field("Id"), descending: false },
-            ],
-            limit: Some(5),
-        };
-        assert_eq!(parse(soql), Ok(query));
-        let selected = |soql: &str| parse(soql).map(|query| query.selected);
-        let column = |function: Option<Function>, field: &str, name: &str| Column {
-            function,
-            field: field.to_owned(),
-            name: name.to_owned(),
-        };
-        let count = |name: &str| column(Some(Function::Count), "Id", name);
-        assert_eq!(selected("SELECT COUNT() FROM Account"), Ok(Selected::Count));
-        assert_eq!(selected("SELECT count(Id) FROM X"), Ok(Selected::Groups(vec![count("expr0")], vec![])));
-        let columns = vec![column(None, "a", "a"), count("n"), column(Some(Function::Max), "b", "expr0")];
-        let groups = Ok(Selected::Groups(columns, vec!["a".to_owned(), "c".to_owned()]));
-        assert_eq!(selected("SELECT a, COUNT(Id) n, MAX(b) FROM X GROUP BY a, c"), groups);
-    }
-
-    #[test]
     fn malformed_queries_say_where() {
         let says = |soql: &str, column: usize, problem: &str| {
             let caret = format!("{}^", " ".repeat(column - 1));
@@ -406,14 +365,11 @@ mod tests {
         };
         says("SELECT Id Account", 11, "unexpected token: 'Account'");
         says("SELECT Id FROM X WHERE a = 1 OR b = 2", 30, "unexpected token: 'OR'");
-        says("SELECT Id FROM X WHERE a LIKE 'b'", 26, "unexpected token: 'LIKE'");
         says("SELECT COUNT(Id) FROM X GROUP BY a ORDER BY a", 36, "unexpected token: 'ORDER'");
         says("SELECT COUNT() FROM X GROUP BY a", 23, "unexpected token: 'GROUP'");
-        says("SELECT Id FROM X LIMIT ten", 24, "unexpected token: 'ten'");
         says("SELECT * FROM X", 8, "unexpected token: '*'");
         says("SELECT Id, FROM Account", 17, "unexpected token: 'Account'");
         says("SELECT Id FROM X WHERE Name = 'O'Hara'", 38, "a string literal without its end");
-        says("SELECT Id FROM X WHERE Name = 'O' Hara", 35, "unexpected token: 'Hara'");
         let illegal = r"Illegal character sequence '\x' in string literal";
         says(r"SELECT Id FROM X WHERE Name = '\x'", 31, illegal);
         let second_row = "\nFROM X WHERE\n            ^\nERROR at Row:2:Column:13\nunexpected token: '<EOF>'";

@@ -55,13 +55,8 @@ fn trade(org: &Org, code: &str, redirect_uri: &str, verifier: Option<&str>) -> R
 }
 
 #[test]
-fn a_code_may_be_left_at_the_sites_own_callback() {
+fn an_org_may_want_the_credentials_in_the_body() {
     let org = Org::start();
-    let echo = "http://127.0.0.1/customers/services/oauth2/echo";
-    let headers = basic(SITE_USERNAME, SITE_PASSWORD);
-    let echoed = authorize(&org, &headers, &but(&ASKED, "redirect_uri", Some(echo)));
-    assert_eq!((echoed.status, &echoed.json()["sfdc_community_id"]), (200, &json!(SITE_ID)));
-
     org.setup(|setup| setup.credentials_in_body = true);
     let mut in_body = ASKED.to_vec();
     in_body.extend([("username", SITE_USERNAME), ("password", SITE_PASSWORD)]);

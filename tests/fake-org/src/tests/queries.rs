@@ -26,6 +26,8 @@ fn queries_find_count_order_and_group() {
         let page = format!(r#"{{"totalSize":1,"done":true,"records":[{record}]}}"#);
         assert_eq!(soql(&org, &session, query).body, page);
     }
+    org.create("Contact", json!({ "LastName": "O'Hara \\ \n\u{e4}" }));
+    assert_eq!(total(r"select Id from Contact where LastName = 'O\'Hara \\ \n\u00e4'"), 1);
     for (order, names) in [
         ("Name DESC", ["Account 00005", "Account 00004"]),
         ("Rating, NumberOfEmployees", ["Account 00001", "Account 00002"]),
