@@ -5,14 +5,14 @@ use serde_json::Value;
 use sf_login::App;
 
 use crate::support::{
-    CLIENT_SECRET_ENCODED, TOKEN_PATH, agent, agent_through, assert_sent, client_credentials,
-    client_credentials_env, failed, sf_login, shown, watch_logs, with, without,
+    CLIENT_SECRET_ENCODED, TOKEN_PATH, agent, agent_through, assert_sent, client_credentials, failed,
+    sf_login, shown, watch_logs, with, without,
 };
 
 #[test]
 fn client_credentials_are_one_post_of_exactly_these_bytes() {
     let org = Org::start();
-    let run = sf_login(&client_credentials_env(&org), &["--format", "json"]);
+    let run = sf_login(&org.env_for("client_credentials"), &["--format", "json"]);
     assert_eq!((run.code, &*run.stderr), (Some(0), ""));
     let reply: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(reply["scope"], "api");
@@ -48,7 +48,7 @@ fn client_credentials_work_at_the_my_domain() {
     // One connection serves both.
     assert_eq!(proxy.connects(), ["acme.my.salesforce.com:443"]);
 
-    let mut env = without(&client_credentials_env(&org), "SF_LOGIN_URL");
+    let mut env = without(&org.env_for("client_credentials"), "SF_LOGIN_URL");
     env.push(("SF_LOGIN_URL", "https://acme--uat.sandbox.my.salesforce.com".to_owned()));
     env.push(("HTTPS_PROXY", proxy.url()));
     let run = sf_login(&env, &["--format", "dotenv"]);
@@ -63,8 +63,8 @@ fn client_credentials_need_the_secret() {
     let problem = "is not set: the client credentials flow needs it";
     assert_eq!(shown(&login.token().unwrap_err()), format!("client_secret {problem}"));
     for env in [
-        without(&client_credentials_env(&org), "SF_CLIENT_SECRET"),
-        with(&client_credentials_env(&org), "SF_CLIENT_SECRET", ""),
+        without(&org.env_for("client_credentials"), "SF_CLIENT_SECRET"),
+        with(&org.env_for("client_credentials"), "SF_CLIENT_SECRET", ""),
     ] {
         let says = "SF_CLIENT_SECRET is not set: write the app's consumer secret";
         assert_eq!(sf_login(&env, &[]), failed(2, says));

@@ -11,14 +11,14 @@ use sf_login::{App, Login, path_segment};
 
 use crate::support::{
     AUTHORIZE_PATH, CLIENT_SECRET_ENCODED, SITE_TOKEN_PATH, TOKEN_PATH, agent, agent_through, assert_sent,
-    code_credentials, code_env, failed, headline, host, login_with, only_request, paths, sf_login,
-    sf_login_with_input, shown, with, without,
+    code_credentials, failed, headline, host, login_with, only_request, paths, sf_login, sf_login_with_input,
+    shown, with, without,
 };
 
 #[test]
 fn code_credentials_are_two_posts_of_exactly_these_bytes() {
     let org = Org::start();
-    let run = sf_login(&code_env(&org), &["--format", "json"]);
+    let run = sf_login(&org.env_for("code_credentials"), &["--format", "json"]);
     assert_eq!((run.code, &*run.stderr), (Some(0), ""));
     let reply: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(reply["sfdc_community_url"], org.site_url());
@@ -329,20 +329,15 @@ fn colon_may_be_in_the_password_but_not_in_the_username() {
         .login_url(org.site_url())
         .agent(agent(&org));
     assert_eq!(shown(&login.token().unwrap_err()), format!("username {problem}"));
-    let env = with(&code_env(&org), "SF_USERNAME", "bob:customer@example");
+    let env = with(&org.env_for("code_credentials"), "SF_USERNAME", "bob:customer@example");
     assert_eq!(sf_login(&env, &[]), failed(2, &format!("SF_USERNAME {problem}")));
     assert_eq!(org.connections(), 0);
 }
 
 #[test]
-fn variables_of_the_code_flow_are_read_as_those_of_the_password_flow() {
+fn a_customers_password_may_come_from_standard_input() {
     let org = Org::start();
-    let run = sf_login(&with(&code_env(&org), "SF_REDIRECT_URI", "https://app.example/callback\n"), &[]);
-    let problem = "SF_REDIRECT_URI holds a line end or a NUL: write the value alone, on one line";
-    assert_eq!(run, failed(2, problem));
-    assert_eq!(org.connections(), 0);
-
-    let env = without(&code_env(&org), "SF_PASSWORD");
+    let env = without(&org.env_for("code_credentials"), "SF_PASSWORD");
     let run = sf_login_with_input(&env, &["--password-stdin"], format!("{SITE_PASSWORD}\n").as_bytes());
     assert_eq!((run.code, &*run.stderr), (Some(0), ""));
     assert_eq!(org.logins(), 1);

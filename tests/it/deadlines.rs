@@ -24,9 +24,6 @@ fn every_exchange_of_a_login_ends_at_the_deadline() {
         ("dripped head", Answer::json(200, MINIMAL).drip_head(pace)),
         ("endless header", Answer::raw(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(1000))).drip(pace)),
         ("dripped body", Answer::json(200, MINIMAL).drip(pace)),
-        ("dripped chunks", Answer::json(200, MINIMAL).chunked().drip(pace)),
-        ("dripped gzip", Answer::json(200, MINIMAL).gzip().drip(pace)),
-        ("dripped until the end", Answer::json(200, MINIMAL).by_close().drip(pace)),
         ("dripped page", Answer::html(503, "Maintenance").drip(pace)),
         ("stalled body", Answer::json(200, MINIMAL).stall_after(20)),
     ];

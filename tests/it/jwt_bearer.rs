@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sf_login::{App, Login};
 
 use crate::support::{
-    LIMITS, OLD, TOKEN_PATH, agent, agent_through, assert_sent, failed, headline, host, jwt_bearer, names,
+    LIMITS, OLD, TOKEN_PATH, agent, agent_through, assert_sent, failed, headline, host, jwt_bearer,
     only_request, paths, run, sf_login, shown, token, with, without,
 };
 
@@ -100,16 +100,6 @@ fn the_audience_is_the_login_url_unless_one_is_set() {
 }
 
 #[test]
-fn a_consumer_secret_has_no_part_in_it() {
-    let org = Org::start();
-    for secret in ["wrong", "", "line\nend\0"] {
-        let login = App::new(CLIENT_ID, secret).jwt_bearer(USERNAME, JWT_KEY).login_url(org.url());
-        login.token().unwrap();
-        assert_eq!(names(&only_request(&org)), "grant_type assertion");
-    }
-}
-
-#[test]
 fn a_session_renews_with_a_fresh_assertion() {
     let org = Org::start();
     let session = jwt_bearer(&org).session().unwrap();
@@ -124,20 +114,6 @@ fn a_session_renews_with_a_fresh_assertion() {
     let requests = org.take_requests();
     assert_eq!(paths(&requests), [LIMITS, TOKEN_PATH, LIMITS]);
     assert!(exp(&requests[1]) > first);
-}
-
-#[test]
-fn a_login_by_jwt_is_repeated_with_the_same_assertion() {
-    let org = Org::start();
-    for _ in 0..2 {
-        org.answer(Answer::new(503).header("Retry-After", "0"));
-    }
-    jwt_bearer(&org).token().unwrap();
-    let requests = org.take_requests();
-    assert_eq!(requests.len(), 3);
-    for request in &requests {
-        assert_eq!((&request.raw_head, request.text()), (&requests[0].raw_head, requests[0].text()));
-    }
 }
 
 #[test]

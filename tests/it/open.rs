@@ -106,14 +106,23 @@ fn a_body_that_breaks_off_says_why_again_and_again() {
 #[test]
 fn a_page_in_place_of_a_resource_is_an_error_and_a_file_may_be_one() {
     let org = Org::start();
-    let page = "unexpected reply: an HTML page titled \"Maintenance\" (HTTP 200)";
-    for answer in [Answer::html(200, "Maintenance"), Answer::html(200, "Maintenance").gzip()] {
-        org.answer(answer);
-        assert_eq!(headline(&kept(&org).open("limits?x=/Body").err().unwrap()), page);
-    }
-    for path in [FILE, "sobjects/attachment/00P/body", "/services/apexrest/page", "/index.html"] {
-        org.answer(Answer::html(200, "Maintenance"));
-        let page = io::read_to_string(kept(&org).open(path).unwrap()).unwrap();
-        assert!(page.contains("<title>Maintenance</title>"), "{path}: {page}");
+    let page = "<!DOCTYPE html><title>Login</title>";
+    let answer = |kind: &str| Answer::new(200).header("Content-Type", kind).body(page);
+    for (path, kind, is_result) in [
+        ("limits", "text/html;charset=UTF-8", false),
+        ("limits?x=/Body", "TEXT/HTML", false),
+        ("limits", "text/htm", true),
+        (FILE, "text/html", true),
+        ("sobjects/Attachment/00P/body?x", "text/html", true),
+        ("/services/apexrest/page", "text/html", true),
+        ("/index.html", "text/html", true),
+    ] {
+        for answer in [answer(kind), answer(kind).gzip()] {
+            org.answer(answer);
+            let opened = kept(&org).open(path);
+            let opened = opened.map(|body| io::read_to_string(body).unwrap()).map_err(|e| headline(&e));
+            let error = "unexpected reply: an HTML page titled \"Login\" (HTTP 200)".to_owned();
+            assert_eq!(opened, if is_result { Ok(page.to_owned()) } else { Err(error) }, "{path} {kind}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The password flow: the bytes that are sent.
 
-use fake_org::{CLIENT_ID, ORG_ID, Org, PASSWORD, SECURITY_TOKEN, USER_ID};
+use fake_org::{CLIENT_ID, Org, PASSWORD, SECURITY_TOKEN};
 use sf_login::App;
 
 use crate::support::{TOKEN_PATH, agent, assert_sent, forms, headline, login, sf_login, with};
@@ -63,20 +63,6 @@ fn binary_sends_exactly_these_bytes() {
          &username=ada%40example.com&password={AWKWARD_ENCODED}{SECURITY_TOKEN}"
     );
     assert_sent(&org, &requests[0], TOKEN_PATH, "", &body);
-}
-
-#[test]
-fn login_is_one_post_on_one_connection() {
-    for org in [Org::start(), Org::start_tls()] {
-        let token = login(&org).token().unwrap();
-        assert_eq!(token.instance_url(), org.url());
-        assert_eq!(token.organization_id(), Some(ORG_ID));
-        assert_eq!(token.user_id(), Some(USER_ID));
-        let requests = org.take_requests();
-        let lines: Vec<_> = requests.iter().map(|r| (&*r.method, &*r.path, &*r.query)).collect();
-        assert_eq!(lines, [("POST", TOKEN_PATH, "")]);
-        assert_eq!((org.logins(), org.connections()), (1, 1));
-    }
 }
 
 #[test]

@@ -153,20 +153,6 @@ fn run_ignores_settings_that_hide_in_the_request() {
 }
 
 #[test]
-fn run_gives_refusals_as_errors() {
-    let org = Org::start();
-    let session = kept(&org);
-    let run = |method: &str| {
-        let request = http::Request::builder().method(method).uri(session.url("x").unwrap());
-        session.run(request.body("").unwrap()).unwrap_err()
-    };
-    org.answer(Answer::api_error(404, "NOT_FOUND", "no such thing"));
-    assert_eq!(headline(&run("GET")), "request refused: no such thing (NOT_FOUND) (HTTP 404)");
-    org.answer(Answer::api_error(404, "NOT_FOUND", "a body that is not sent"));
-    assert_eq!(headline(&run("HEAD")), "unexpected reply: empty (HTTP 404)");
-}
-
-#[test]
 fn a_streamed_reply_that_stops_coming_is_an_error() {
     let org = Org::start();
     org.answer(Answer::text(200, "0123456789").stall_after(5));

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use fake_org::{CLIENT_SECRET, JWT_KEY, Org, PASSWORD, SECURITY_TOKEN};
 
-use crate::support::{
-    Env, Run, client_credentials_env, code_env, failed, run, sf_login, sf_login_with_input, with, without,
-};
+use crate::support::{Env, Run, failed, run, sf_login, sf_login_with_input, with, without};
 
 /// Each secret, and where its file's path is.
 const SECRETS: [(&str, &str); 3] = [
@@ -20,7 +18,7 @@ const SECRETS: [(&str, &str); 3] = [
 #[test]
 fn each_secret_may_stand_in_a_file() {
     let org = Org::start();
-    for mut env in [org.env(), client_credentials_env(&org), code_env(&org)] {
+    for mut env in [org.env(), org.env_for("client_credentials"), org.env_for("code_credentials")] {
         for (secret, file) in SECRETS {
             if let Some((_, value)) = env.iter().find(|(name, _)| *name == secret).cloned() {
                 // An empty variable is unset.
@@ -110,8 +108,8 @@ fn a_file_may_be_a_pipe() {
 fn a_file_whose_secret_is_not_used_is_not_opened() {
     let org = Org::start();
     let none = "/no/such/file";
-    let app = client_credentials_env(&org);
-    for env in [with(&app, SECRETS[1].1, none), with(&code_env(&org), SECRETS[2].1, none)] {
+    let app = org.env_for("client_credentials");
+    for env in [with(&app, SECRETS[1].1, none), with(&org.env_for("code_credentials"), SECRETS[2].1, none)] {
         assert_logged_in(&sf_login(&env, &[]));
     }
     // The password of standard input stands for either form, and is none of a file where it cannot be used.

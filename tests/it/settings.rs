@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use fake_org::{Org, USER_ID};
+use fake_org::Org;
 use sf_login::{App, ErrorKind, Login, Token, ureq};
 
-use crate::support::{OLD, TOKEN_PATH, login, login_with, shown, token};
+use crate::support::{OLD, login_with, shown, token};
 
 #[test]
 fn login_url_is_taken_as_people_write_it() {
@@ -48,37 +48,6 @@ fn login_url_is_taken_as_people_write_it() {
 }
 
 #[test]
-fn login_goes_where_the_url_says() {
-    let plain = Org::start();
-    let url = plain.url();
-    let cases = [
-        (url.clone(), TOKEN_PATH.to_owned()),
-        (format!(" {url}// "), TOKEN_PATH.to_owned()),
-        (format!("{url}{TOKEN_PATH}"), TOKEN_PATH.to_owned()),
-        (format!("{url}{TOKEN_PATH}/"), TOKEN_PATH.to_owned()),
-        (url.to_uppercase(), TOKEN_PATH.to_owned()),
-        (format!("{url}/customers"), format!("/customers{TOKEN_PATH}")),
-        (format!("{url}/customers/"), format!("/customers{TOKEN_PATH}")),
-        (format!("{url}/a-b/%C3%A4{TOKEN_PATH}"), format!("/a-b/%C3%A4{TOKEN_PATH}")),
-    ];
-    for (url, path) in cases {
-        // At a site, or anywhere else, the password flow is refused: where it went is the point.
-        let _ = login(&plain).login_url(&url).token();
-        let asked: Vec<_> =
-            plain.take_requests().into_iter().map(|r| (r.host().to_owned(), r.path)).collect();
-        assert_eq!(asked, [(plain.addr().to_string(), path)], "{url:?}");
-    }
-
-    let tls = Org::start_tls();
-    let authority = tls.url().replace("https://", "");
-    for url in [authority.clone(), format!("{authority}/"), authority.to_uppercase()] {
-        let token = login(&tls).login_url(&url).token().expect(&url);
-        assert_eq!(token.user_id(), Some(USER_ID), "{url}");
-    }
-    assert_eq!(tls.logins(), 3);
-}
-
-#[test]
 fn login_url_that_cannot_be_one_is_refused_with_what_to_write() {
     let clear = "is http, which would send secrets in clear: write https";
     let user_info = "holds user info: leave out what is before the @";
@@ -90,41 +59,30 @@ fn login_url_that_cannot_be_one_is_refused_with_what_to_write() {
     let web = "is the host of web pages, where neither logins nor API requests work: write \
                https://acme.my.salesforce.com";
     let cases = [
-        ("", "is empty: write e.g. https://ACME.my.salesforce.com"),
         (" \n", "is empty: write e.g. https://ACME.my.salesforce.com"),
         ("http://login.salesforce.com", clear),
-        ("HTTP://login.salesforce.com/", clear),
-        ("http://login.salesforce.com:443", clear),
         ("http://127.0.0.1.example.com", clear),
         ("http://localhost.example.com", clear),
         ("http://0x7f.1", clear),
         ("http://127.1", clear),
-        ("http://0.0.0.0", clear),
         ("http://128.0.0.1", clear),
         ("http://[::2]", clear),
         ("http://[::ffff:127.0.0.1]", clear),
         ("https://ada:pw@login.salesforce.com", user_info),
         ("ada@login.salesforce.com", user_info),
-        ("https://login.salesforce.com@evil.example/", user_info),
         ("https://@login.salesforce.com", user_info),
         ("https://login.salesforce.com?un=ada", query),
-        ("https://login.salesforce.com/?un=ada&pw=b", query),
         ("https://login.salesforce.com/#top", query),
         ("login.salesforce.com#", query),
         ("https://login.salesforce.com:0", port),
         ("https://login.salesforce.com:65536", port),
-        ("https://login.salesforce.com:99999/", port),
         ("https://login.salesforce.com:", port),
         ("https://login.salesforce.com:+443", port),
-        ("https://login.salesforce.com:-1", port),
         ("https://login.salesforce.com:443:443", port),
-        ("https://login.salesforce.com:https", port),
         ("[::1]:99999", port),
         ("https://", no_host),
-        ("https:///services", no_host),
         ("https://.", no_host),
         ("https://login..salesforce.com", no_host),
-        ("https://.salesforce.com", no_host),
         ("https://log in.salesforce.com", no_host),
         ("https://login.salesforce.com\r\nHost: evil.example", port),
         ("https://login.salesf\u{f6}rce.com", no_host),
@@ -133,15 +91,12 @@ fn login_url_that_cannot_be_one_is_refused_with_what_to_write() {
         ("https://[login.salesforce.com]", no_host),
         ("https://::1", port),
         ("ftp://login.salesforce.com", scheme),
-        ("htps://login.salesforce.com", scheme),
         ("file:///etc/passwd", no_host),
         ("://login.salesforce.com", scheme),
         ("https://login.salesforce.com/a b", character),
-        ("https://login.salesforce.com/a\nb", character),
         ("https://login.salesforce.com/\u{e4}", character),
         ("https://login.salesforce.com\\@evil.example", character),
         ("https://acme.lightning.force.com", web),
-        ("https://ACME.lightning.force.com/lightning/page/home", web),
         ("acme.lightning.force.com:443", web),
         ("https://acme.my.salesforce-setup.com/lightning/setup/SetupOneHome/home", web),
     ];

@@ -1,9 +1,9 @@
 //! `sf-login get`.
 
-use fake_org::{Answer, Org, PASSWORD};
+use fake_org::{Answer, Org};
 
-use super::{TOKEN, program, text};
-use crate::support::{LIMITS, done, failed, kept_env, login, sf_login, sf_login_with_input, with, without};
+use super::{program, text};
+use crate::support::{LIMITS, failed, kept_env, login, sf_login, with};
 
 #[test]
 fn get_prints_a_resource_byte_for_byte() {
@@ -12,11 +12,7 @@ fn get_prints_a_resource_byte_for_byte() {
         ("every byte", Answer::new(200).body(every_byte.clone()), &every_byte),
         ("every byte, chunked", Answer::new(200).body(every_byte.clone()).chunked(), &every_byte),
         ("every byte, compressed", Answer::new(200).body(every_byte.clone()).gzip(), &every_byte),
-        (
-            "every byte, by the connection's end",
-            Answer::new(200).body(every_byte.clone()).by_close(),
-            &every_byte,
-        ),
+        ("every byte, by the end", Answer::new(200).body(every_byte.clone()).by_close(), &every_byte),
         ("JSON as it is written", Answer::json(200, "{ \"a\":\r\n 1.10 }\n"), b"{ \"a\":\r\n 1.10 }\n"),
         ("no line end", Answer::text(200, "no line end"), b"no line end"),
         ("nothing", Answer::new(204), b""),
@@ -76,37 +72,4 @@ fn a_truncated_resource_is_printed_as_far_as_it_came() {
         assert_eq!(run.headline(), headline, "{case}: {}", run.stderr);
         assert_eq!(org.take_requests().len(), 2, "{case}: what was printed is not asked for again");
     }
-}
-
-#[test]
-fn a_page_is_no_resource_unless_it_is_a_file() {
-    let org = Org::start();
-    let page = "<!DOCTYPE html><title>Login</title>";
-    let cases = [
-        ("limits", "text/html;charset=UTF-8", false),
-        ("/services/data/?a=/Body", "TEXT/HTML", false),
-        ("limits", "text/htm", true),
-        ("sobjects/ContentVersion/068/VersionData?x", "text/html", true),
-        ("sobjects/Attachment/00P/body", "text/html", true),
-        ("/services/apexrest/page", "text/html", true),
-    ];
-    for (path, kind, is_result) in cases {
-        org.answer_to("/services/", Answer::new(200).header("Content-Type", kind).body(page));
-        let run = sf_login(&kept_env(&org, TOKEN), &["get", path]);
-        if is_result {
-            assert_eq!(run, done(page), "{path}");
-        } else {
-            let headline = "sf-login: unexpected reply: an HTML page titled \"Login\" (HTTP 200)";
-            assert_eq!((run.code, &*run.stdout, run.headline()), (Some(1), "", headline), "{path}");
-        }
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn a_secret_from_a_pipe_is_read_once() {
-    let org = Org::start();
-    let env = with(&without(&org.env(), "SF_PASSWORD"), "SF_PASSWORD_FILE", "/dev/stdin");
-    let run = sf_login_with_input(&env, &["get", "limits"], PASSWORD.as_bytes());
-    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
 }

@@ -77,21 +77,6 @@ fn a_query_that_fails_later_has_printed_what_came_before() {
             1,
             "sf-login: unexpected reply: truncated or corrupted (HTTP 200)",
         ),
-        (
-            "a web page",
-            Answer::html(200, "Maintenance"),
-            1,
-            "sf-login: unexpected reply: an HTML page titled \"Maintenance\" (HTTP 200)",
-        ),
-        (
-            "the first page again",
-            Answer::json(
-                200,
-                json!({ "totalSize": 2, "done": false, "nextRecordsUrl": format!("{QUERY}/01g-1"), "records": [{}] }),
-            ),
-            1,
-            "sf-login: unexpected reply: the query repeats a page: nextRecordsUrl leads back (HTTP 200)",
-        ),
     ];
     for (case, answer, code, says) in cases {
         let org = Org::start();

@@ -6,7 +6,7 @@ use fake_org::{Answer, Org, USER_ID};
 use serde_json::json;
 
 use super::TOKEN;
-use crate::support::{Env, Run, TOKEN_PATH, client_credentials_env, host, kept_env, run, with};
+use crate::support::{Env, Run, TOKEN_PATH, host, kept_env, run, with};
 
 const RECORDS: &str = "query 'SELECT Name FROM Account'";
 
@@ -23,7 +23,7 @@ fn a_login_says_who_logged_in_and_where() {
     let cases = [
         ("", org.env(), &logged_in),
         ("exec true", org.env(), &logged_in),
-        ("get limits", client_credentials_env(&org), &logged_in),
+        ("get limits", org.env_for("client_credentials"), &logged_in),
         // Told, since every command would log in anew.
         ("get limits", kept, &renewed),
         ("get limits", kept_env(&org, &token(&org)), &String::new()),

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use fake_org::{Org, REDIRECT_URI, SITE_PASSWORD, SITE_USERNAME};
+use fake_org::Org;
 
 use super::assert_no_secret;
 
@@ -28,17 +28,7 @@ pub fn kept_env(org: &Org, token: &str) -> Env {
 }
 
 pub fn client_credentials_env(org: &Org) -> Env {
-    let user = ["SF_USERNAME", "SF_PASSWORD", "SF_SECURITY_TOKEN"];
-    let env: Env = org.env().into_iter().filter(|(name, _)| !user.contains(name)).collect();
-    with(&env, "SF_FLOW", "client_credentials")
-}
-
-pub fn code_env(org: &Org) -> Env {
-    let mut env = with(&client_credentials_env(org), "SF_FLOW", "code_credentials");
-    env.push(("SF_USERNAME", SITE_USERNAME.to_owned()));
-    env.push(("SF_PASSWORD", SITE_PASSWORD.to_owned()));
-    env.push(("SF_REDIRECT_URI", REDIRECT_URI.to_owned()));
-    with(&env, "SF_LOGIN_URL", &org.site_url())
+    org.env_for("client_credentials")
 }
 
 /// How the binary ended.
