@@ -47,13 +47,6 @@ fn client_credentials_work_at_the_my_domain() {
     assert_eq!(hosts, ["acme.my.salesforce.com", "acme.my.salesforce.com"]);
     // One connection serves both.
     assert_eq!(proxy.connects(), ["acme.my.salesforce.com:443"]);
-
-    let mut env = without(&org.env_for("client_credentials"), "SF_LOGIN_URL");
-    env.push(("SF_LOGIN_URL", "https://acme--uat.sandbox.my.salesforce.com".to_owned()));
-    env.push(("HTTPS_PROXY", proxy.url()));
-    let run = sf_login(&env, &["--format", "dotenv"]);
-    let (_, url) = run.stdout.split_once("SF_ORG_INSTANCE_URL=").expect("it is printed");
-    assert_eq!((run.code, url, &*run.stderr), (Some(0), "https://acme--uat.sandbox.my.salesforce.com\n", ""));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use fake_org::{
-    Answer, AuthorizeErrors, CLIENT_ID, CLIENT_SECRET, Org, Proxy, REDIRECT_URI, SITE_ID, SITE_PASSWORD,
-    SITE_USER_ID, SITE_USERNAME, Setup, USERNAME,
+    Answer, CLIENT_ID, CLIENT_SECRET, Org, Proxy, REDIRECT_URI, SITE_ID, SITE_PASSWORD, SITE_USER_ID,
+    SITE_USERNAME, Setup, USERNAME,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -308,9 +308,9 @@ fn code_credentials_are_refused_as_salesforce_does() {
         (&when(|org| org.expire_codes = true), "expired authorization code (invalid_grant", 2, 400),
     ];
     for (login, told, requests, redirect_status) in cases {
-        for (arrive, status) in [(AuthorizeErrors::Json, 400), (AuthorizeErrors::Callback, redirect_status)] {
+        for (to_callback, status) in [(false, 400), (true, redirect_status)] {
             let org = Org::start();
-            org.setup(|org| org.authorize_errors = arrive);
+            org.setup(|org| org.errors_to_callback = to_callback);
             let error = login(&org).token().unwrap_err();
             assert_eq!(headline(&error), format!("login refused: {told}, HTTP {status})"));
             assert_eq!(error.status(), Some(status), "{told}");

@@ -1,27 +1,20 @@
 //! Every hint there is, as a person sees it: `hints.txt` holds the whole text of each failure; those that
 //! lead to the same advice stand together above it. A test in `src/hints.rs` holds that no hint is missing.
 
+mod stage;
+
 use std::collections::HashMap;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::net::IpAddr;
 
 use fake_org::{
-    Answer, CLIENT_ID, CLIENT_SECRET, Certificate, JWT_KEY, Org, PASSWORD, Proxy, REDIRECT_URI,
-    SECURITY_TOKEN, SITE_PASSWORD, SITE_USERNAME, USERNAME,
+    Answer, CLIENT_ID, Certificate, PASSWORD, Proxy, REDIRECT_URI, SECURITY_TOKEN, SITE_PASSWORD,
+    SITE_USERNAME, USERNAME,
 };
 use serde_json::{Value, json};
-use sf_login::{App, Error, Login, Session, Token, ureq};
+use sf_login::{App, Error, Login, Token, ureq};
 
-use crate::support::{SITE_TOKEN_PATH, agent, agent_by, agent_through, at_once, nobody, shown, watch_logs};
-
-const LOGIN: &str = "https://login.salesforce.com";
-const TEST: &str = "https://test.salesforce.com";
-const MY_DOMAIN: &str = "https://acme.my.salesforce.com";
-const SITE: &str = "https://acme.my.site.com/customers";
-
-/// For what would take for ever.
-const TIMEOUT: Duration = Duration::from_secs(2);
+use self::stage::*;
+use crate::support::{SITE_TOKEN_PATH, at_once, nobody, shown};
 
 /// What is sent, and the error code and the description in answer to it.
 type Refusal = (fn() -> Login, &'static str, &'static str);
@@ -102,6 +95,7 @@ const REFUSED_LOGINS: &[Refusal] = &[
 /// What is sent, and what comes in answer to it instead of OAuth's JSON.
 type Oddity = (fn() -> Login, fn() -> Answer);
 
+#[rustfmt::skip]
 const ODD_LOGINS: &[Oddity] = &[
     (usual, || Answer::html(503, "We are down for maintenance.")),
     (usual, || Answer::html(200, "We are down for maintenance.")),
@@ -122,14 +116,8 @@ const ODD_LOGINS: &[Oddity] = &[
     (usual, || Answer::redirect(302, "/secur/login.jsp")),
     (usual, || Answer::redirect(302, "https:///error")),
     (code_credentials, || Answer::html(200, "Login | Partners")),
-    (
-        || {
-            app()
-                .code_credentials(SITE_USERNAME, SITE_PASSWORD, "https://App.Example/callback")
-                .login_url(SITE)
-        },
-        || Answer::redirect(302, "https://app.example/callback2?code=aPrx"),
-    ),
+    (|| app().code_credentials(SITE_USERNAME, SITE_PASSWORD, "https://App.Example/callback").login_url(SITE),
+     || Answer::redirect(302, "https://app.example/callback2?code=aPrx")),
     (code_credentials, || Answer::redirect(302, "https://login.acme.example/customers")),
     (code_credentials, || Answer::redirect(302, format!("{REDIRECT_URI}?state=1"))),
     (code_credentials, || {
@@ -387,111 +375,4 @@ fn without_ports(text: &str) -> String {
         shown += part.trim_start_matches(|c: char| c.is_ascii_digit());
     }
     shown
-}
-
-/// A token of some other login.
-const KEPT: &str = "00D5g00000FakeO!AQkeptK3p7.xY2_0123456789";
-
-fn app() -> App {
-    App::new(CLIENT_ID, CLIENT_SECRET)
-}
-
-fn password(username: &str) -> Login {
-    app().password(username, PASSWORD).login_url(MY_DOMAIN)
-}
-
-fn usual() -> Login {
-    password(USERNAME).security_token(SECURITY_TOKEN)
-}
-
-fn client_credentials() -> Login {
-    app().client_credentials().login_url(MY_DOMAIN)
-}
-
-fn jwt_bearer() -> Login {
-    app().jwt_bearer(USERNAME, JWT_KEY).login_url(MY_DOMAIN)
-}
-
-fn code_credentials() -> Login {
-    app().code_credentials(SITE_USERNAME, SITE_PASSWORD, REDIRECT_URI).login_url(SITE)
-}
-
-#[track_caller]
-fn failure<T>(outcome: Result<T, Error>) -> Error {
-    outcome.err().expect("it fails")
-}
-
-/// An org that answers to Salesforce's own names.
-struct Stage {
-    org: Org,
-}
-
-impl Stage {
-    fn with(certificate: Certificate) -> Stage {
-        watch_logs();
-        Stage { org: Org::start_with(certificate) }
-    }
-
-    /// An org that has this answer to all that it is asked, and would like to have it asked again soon.
-    fn answering(answer: Answer) -> Stage {
-        let stage = Stage::with(Certificate::Good);
-        stage.org.always("/", answer.header("Retry-After", "0"));
-        stage
-    }
-
-    fn here(&self, login: Login) -> Login {
-        login.agent(self.agent(Lead::To(self.org.addr())))
-    }
-
-    fn fails(&self, login: Login) -> Error {
-        failure(self.here(login).token())
-    }
-
-    /// A session that cannot log in.
-    fn kept(&self) -> Session {
-        let session = Session::new(Token::new(KEPT, MY_DOMAIN).expect("a token")).expect("a session");
-        session.agent(self.agent(Lead::To(self.org.addr())))
-    }
-
-    fn through(&self, proxy: &Proxy) -> Error {
-        failure(usual().agent(agent_through(&self.org, Some(proxy))).timeout(TIMEOUT).token())
-    }
-
-    fn led(&self, lead: Lead) -> Error {
-        failure(usual().agent(self.agent(lead)).timeout(TIMEOUT).token())
-    }
-
-    fn agent(&self, lead: Lead) -> ureq::Agent {
-        agent_by(&agent(&self.org), move |_, _| lead.find())
-    }
-}
-
-/// Where all names lead.
-#[derive(Clone, Copy, Debug)]
-enum Lead {
-    To(SocketAddr),
-    Nowhere,
-    Silence,
-    Stuck,
-    NoWay,
-    /// To a failure of TLS.
-    Tls(&'static str),
-    Unknown(&'static str),
-}
-
-impl Lead {
-    fn find(self) -> Result<SocketAddr, ureq::Error> {
-        Err(match self {
-            Lead::To(addr) => return Ok(addr),
-            // Word for word what the system's own resolver gives.
-            Lead::Nowhere => {
-                io::Error::other("failed to lookup address information: Name or service not known").into()
-            }
-            Lead::NoWay => io::Error::from(io::ErrorKind::NetworkUnreachable).into(),
-            Lead::Silence => ureq::Error::Timeout(ureq::Timeout::Resolve),
-            Lead::Stuck => ureq::Error::Timeout(ureq::Timeout::Connect),
-            Lead::Tls(words) => io::Error::new(io::ErrorKind::InvalidData, words).into(),
-            Lead::Unknown(words) => io::Error::other(words).into(),
-        })
-    }
 }

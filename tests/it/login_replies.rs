@@ -210,7 +210,7 @@ fn reply_that_is_not_a_json_object_is_never_quoted() {
 }
 
 #[test]
-fn truncated_reply_is_an_error_and_not_repeated() {
+fn truncated_or_corrupted_reply_is_an_error_and_not_repeated() {
     let org = Org::start();
     let cut = "unexpected reply: truncated or corrupted (HTTP 200)";
     // Without a length nobody can tell that it was cut; but JSON that was cut is none.
@@ -233,26 +233,18 @@ fn truncated_reply_is_an_error_and_not_repeated() {
             assert_eq!(error.is_transient(), expected == cut, "{case}");
         }
     }
-    // All of the JSON came, but not all of the reply.
-    for answer in [
-        Answer::json(200, MINIMAL).content_length(MINIMAL.len() + 1).then_close(),
-        Answer::json(200, MINIMAL).chunked().cut_after(MINIMAL.len()),
-    ] {
-        assert_eq!(headline(&refusal(&org, answer)), cut);
-    }
-}
-
-#[test]
-fn corrupted_compression_is_an_error() {
-    let org = Org::start();
+    // All of the JSON came, but not all of the reply, or not as it was sent.
     let mut wrong_sum = gzip(MINIMAL.as_bytes());
     let at = wrong_sum.len() - 6;
     wrong_sum[at] ^= 1;
     let gzipped = |body: Vec<u8>| Answer::new(200).header("Content-Encoding", "gzip").body(body);
-    let short = gzip(MINIMAL.as_bytes())[..20].to_vec();
-    for answer in [gzipped(wrong_sum), gzipped(MINIMAL.into()), gzipped(short)] {
-        let error = refusal(&org, answer);
-        assert_eq!(headline(&error), "unexpected reply: truncated or corrupted (HTTP 200)");
+    for answer in [
+        gzipped(wrong_sum),
+        gzipped(MINIMAL.into()),
+        Answer::json(200, MINIMAL).content_length(MINIMAL.len() + 1).then_close(),
+        Answer::json(200, MINIMAL).chunked().cut_after(MINIMAL.len()),
+    ] {
+        assert_eq!(headline(&refusal(&org, answer)), cut);
     }
 }
 

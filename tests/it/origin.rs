@@ -86,15 +86,6 @@ fn values_inside_a_path_are_one_segment() {
     ] {
         assert_eq!(path_segment(value), segment, "{value:?}");
     }
-    let org = Org::start();
-    org.always("/", Answer::json(200, "1"));
-    let session = kept(&org);
-    for id in ["A/7 #2?x=1", "..", "ä%\\"] {
-        let path = format!("sobjects/Account/Id__c/{}", path_segment(id));
-        session.get::<Value>(&path).unwrap();
-        let wanted = format!("/services/data/v66.0/sobjects/Account/Id__c/{}", path_segment(id));
-        assert_eq!(only_request(&org).path, wanted);
-    }
 }
 
 #[test]

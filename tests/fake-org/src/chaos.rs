@@ -47,18 +47,9 @@ impl Chaos {
         Chaos { random: Random(seed), one_in: one_in.max(1) as usize }
     }
 
-    fn strikes(&mut self) -> bool {
-        self.random.below(self.one_in) == 0
-    }
-
-    /// Whether a connection ends before its TLS handshake.
-    pub(crate) fn refuses_connection(&mut self) -> bool {
-        self.strikes()
-    }
-
     /// What befalls this request, if anything.
     pub(crate) fn befalls(&mut self, request: &Request) -> Option<Mishap> {
-        if !self.strikes() {
+        if self.random.below(self.one_in) != 0 {
             return None;
         }
         let unavailable = Answer::html(503, "We are down for maintenance.");

@@ -47,7 +47,7 @@ pub use answer::{Answer, gzip};
 pub use org::Org;
 pub use proxy::Proxy;
 pub use request::Request;
-pub use setup::{AuthorizeErrors, Setup};
+pub use setup::Setup;
 pub use tls::Certificate;
 
 /// The flows, by the names that `SF_FLOW` has for them.

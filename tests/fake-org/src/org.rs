@@ -255,7 +255,6 @@ impl Org {
     /// or within its compressed data. No write that fails has had an effect.
     ///
     /// Logins meet 503, 429 and `retry your request`, of which a code exchange is spared the 503.
-    /// With TLS, one connection in `one_in` is closed before its handshake as well.
     pub fn chaos(&self, seed: u64, one_in: u32) {
         self.state().chaos = Some(Chaos::new(seed, one_in));
     }
@@ -312,7 +311,7 @@ impl fmt::Debug for Org {
 impl Inner {
     /// Serves one connection until either side closes it.
     fn serve(&self, stream: TcpStream, stop: &Stop) {
-        if lock(&self.state).refuses_connection(self.tls.is_some()) {
+        if lock(&self.state).refuses_connection() {
             return;
         }
         let mut connection = Connection::new(stream, self.tls.as_ref());
@@ -368,12 +367,10 @@ enum Scripted {
 }
 
 impl State {
-    fn refuses_connection(&mut self, tls: bool) -> bool {
-        if self.refuse_connections > 0 {
-            self.refuse_connections -= 1;
-            return true;
-        }
-        tls && self.chaos.as_mut().is_some_and(Chaos::refuses_connection)
+    fn refuses_connection(&mut self) -> bool {
+        let refuses = self.refuse_connections > 0;
+        self.refuse_connections = self.refuse_connections.saturating_sub(1);
+        refuses
     }
 
     /// What a test wants this path to be answered.

@@ -20,8 +20,9 @@ pub struct Setup {
     pub security_token_required: bool,
     /// "Require user credentials in the POST body" on the app. Default: false.
     pub credentials_in_body: bool,
-    /// How the errors of the authorize endpoint arrive. Default: as JSON.
-    pub authorize_errors: AuthorizeErrors,
+    /// Whether the errors of the authorize endpoint arrive in the query of a redirect to the callback URL,
+    /// where that is the app's. Default: as JSON.
+    pub errors_to_callback: bool,
     /// Why logins with the right credentials, or requests, are refused; [`Setup::refuse`] sets it by its
     /// name. Default: they are not.
     pub refusal: Option<&'static Refusal>,
@@ -56,7 +57,7 @@ impl Default for Setup {
             secret_required: true,
             security_token_required: true,
             credentials_in_body: false,
-            authorize_errors: AuthorizeErrors::Json,
+            errors_to_callback: false,
             refusal: None,
             audience: None,
             clock_ahead: 0,
@@ -82,13 +83,4 @@ impl Setup {
     pub fn refuse(&mut self, name: &str) {
         self.refusal = Some(refusal::find(name).unwrap_or_else(|| panic!("no refusal {name}")));
     }
-}
-
-/// The ways in which an error of the authorize endpoint arrives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthorizeErrors {
-    /// HTTP 400 with JSON.
-    Json,
-    /// In the query of a redirect to the callback URL; as JSON when that is not the app's.
-    Callback,
 }

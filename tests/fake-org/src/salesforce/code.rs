@@ -5,9 +5,7 @@ use hmac_sha256::Hash;
 use serde_json::json;
 
 use super::{ALPHABET, AUTHENTICATION_FAILURE, BOB, Form, Place, Refused, Salesforce, User, login_page};
-use crate::{
-    Answer, AuthorizeErrors, CLIENT_ID, REDIRECT_URI, Request, SITE_ID, SITE_PASSWORD, SITE_USERNAME, text,
-};
+use crate::{Answer, CLIENT_ID, REDIRECT_URI, Request, SITE_ID, SITE_PASSWORD, SITE_USERNAME, text};
 
 const ECHO_PATH: &str = "/services/oauth2/echo";
 const REDIRECT_URI_MISMATCH: Refused = ("redirect_uri_mismatch", "redirect_uri must match configuration");
@@ -61,12 +59,12 @@ impl Salesforce {
     }
 
     fn refuse_code(&self, (error, description): Refused, callback: Option<&str>) -> Answer {
-        match (self.setup.authorize_errors, callback) {
-            (AuthorizeErrors::Callback, Some(callback)) => {
+        match callback.filter(|_| self.setup.errors_to_callback) {
+            Some(callback) => {
                 let description = text::escape(description);
                 Answer::redirect(302, format!("{callback}?error={error}&error_description={description}"))
             }
-            _ => Answer::oauth_error(error, description),
+            None => Answer::oauth_error(error, description),
         }
     }
 
