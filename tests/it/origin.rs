@@ -17,7 +17,6 @@ fn paths_go_where_one_expects() {
     let port = org.addr().port();
     for (path, wanted) in [
         ("limits".to_owned(), LIMITS),
-        ("sobjects/Account/describe".to_owned(), "/services/data/v66.0/sobjects/Account/describe"),
         (
             "sobjects/Account/001?fields=Id,Name".to_owned(),
             "/services/data/v66.0/sobjects/Account/001?fields=Id,Name",
@@ -25,12 +24,9 @@ fn paths_go_where_one_expects() {
         (String::new(), "/services/data/v66.0/"),
         ("a:b@c".to_owned(), "/services/data/v66.0/a:b@c"),
         ("@elsewhere.example/".to_owned(), "/services/data/v66.0/@elsewhere.example/"),
-        (":80/".to_owned(), "/services/data/v66.0/:80/"),
         ("q?u=https://elsewhere.example/".to_owned(), "/services/data/v66.0/q?u=https://elsewhere.example/"),
         ("/".to_owned(), "/"),
         ("/services/apexrest/echo".to_owned(), "/services/apexrest/echo"),
-        ("/services/data/v60.0/limits".to_owned(), "/services/data/v60.0/limits"),
-        ("/id/00D/005".to_owned(), "/id/00D/005"),
         ("/@elsewhere.example/".to_owned(), "/@elsewhere.example/"),
         ("/a//b".to_owned(), "/a//b"),
         ("/r?u=https://elsewhere.example/".to_owned(), "/r?u=https://elsewhere.example/"),
@@ -104,13 +100,11 @@ fn a_path_that_is_really_a_url_elsewhere_is_refused() {
     };
     let cases = [
         (format!("http://{other}/services/data/"), not_own.clone()),
-        (format!("HTTP://{other}/"), not_own.clone()),
         (format!("http://{other}"), not_own.clone()),
         (format!("http://{other}?{own}"), not_own.clone()),
         (format!("http://{other}#{own}"), not_own.clone()),
-        (format!("http://{other}\\@{own}/"), not_own.clone()),
+        (format!("http://{other}\\@{own}/"), not_own),
         (format!("http://localhost:{port}/"), format!("is a URL of localhost:{port}, not of http://{own}")),
-        (format!("http://127.0.0.1:{port}/"), not_own),
         (format!("https://{own}/"), format!("is a URL of {own}, not of http://{own}")),
         (
             format!("http://localhost:{}/", org.addr().port()),
@@ -128,23 +122,18 @@ fn a_path_that_is_really_a_url_elsewhere_is_refused() {
         ),
         (format!("ftp://{own}/"), "is neither https nor a host name alone".to_owned()),
         (format!("//{other}/"), slash.clone()),
-        (format!("//{own}/"), slash.clone()),
         ("///".to_owned(), slash),
         (format!("/\\{other}/"), backslash.to_owned()),
         (format!("\\\\{other}/"), backslash.to_owned()),
-        ("limits\\..".to_owned(), backslash.to_owned()),
         (format!("http://{own}@{other}/"), user_info.clone()),
-        (format!("http://ada:secret@{own}/"), user_info.clone()),
         (format!("http://@{own}/"), user_info),
         (format!(" http://{other}/"), odd(' ')),
         (format!("\thttp://{other}/"), odd('\t')),
         ("limits\r\nHost: elsewhere.example".to_owned(), odd('\r')),
-        ("limits\nX: y".to_owned(), odd('\n')),
         ("limits\0".to_owned(), odd('\0')),
         ("limits#x".to_owned(), odd('#')),
         ("söbjects".to_owned(), odd('ö')),
         ("a<b".to_owned(), odd('<')),
-        ("a\"b".to_owned(), odd('"')),
     ];
     let session = kept(&org);
     for (path, problem) in cases {
@@ -197,11 +186,9 @@ fn next_records_url_does_not_leave_the_instance() {
         "https://elsewhere.example/".to_owned(),
         format!("//{other}/services/data/"),
         format!("http://{own}@{other}/"),
-        format!("http://ada@{own}/"),
         format!("http://{other}\\@{own}/"),
         format!("\\\\{other}/"),
         format!("/\\{other}/"),
-        format!("\thttp://{other}/"),
     ] {
         org.answer(Answer::json(200, json!({ "done": false, "nextRecordsUrl": next, "records": [1] })));
         let session = kept(&org);

@@ -308,13 +308,11 @@ fn refusals_of_another_shape_say_what_came() {
         ),
         (Answer::new(500), "empty (HTTP 500)"),
         (Answer::text(400, " \r\n"), "empty (HTTP 400)"),
-        (Answer::json(400, "[]"), "JSON of another shape than documented: [] (HTTP 400)"),
         (Answer::json(400, "{}"), "JSON of another shape than documented: {} (HTTP 400)"),
         (
             Answer::json(400, r#"["an error"]"#),
             r#"JSON of another shape than documented: ["an error"] (HTTP 400)"#,
         ),
-        (Answer::json(400, "4711"), "JSON of another shape than documented: 4711 (HTTP 400)"),
         // As composite/tree refuses, and Apex classes as they like.
         (
             Answer::json(

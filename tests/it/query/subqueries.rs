@@ -6,10 +6,10 @@ use fake_org::{Answer, Org};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use sf_login::{ErrorKind, Session};
+use sf_login::Session;
 
 use super::{Account, SOQL, all, fails};
-use crate::support::{OLD, QUERY, kept, kept_env, sf_login};
+use crate::support::{OLD, QUERY, headline, kept, kept_env, sf_login};
 
 #[test]
 fn a_subquery_that_goes_on_elsewhere_is_an_error() {
@@ -126,6 +126,10 @@ fn never_whole<T: DeserializeOwned>(org: &Org, session: &Session, page: &str) {
     let [Err(error)] = &records[..] else {
         panic!("{} records as {}: {page}", records.len(), std::any::type_name::<T>())
     };
-    assert!(matches!(error.kind(), ErrorKind::Unexpected { status: 200, .. }), "{error}");
+    let headline = headline(error);
+    let more_rows = "unexpected reply: a subquery has more rows than the page holds (HTTP 200)";
+    // Some types do not get there.
+    let unread = headline.starts_with("unexpected reply: not JSON at line 1 column ");
+    assert!(headline == more_rows || unread, "{headline}");
     assert!(!error.is_transient(), "{error}");
 }
