@@ -11,8 +11,8 @@ use sf_login::{App, Login, path_segment};
 
 use crate::support::{
     AUTHORIZE_PATH, CLIENT_SECRET_ENCODED, SITE_TOKEN_PATH, TOKEN_PATH, agent, agent_through, assert_sent,
-    code_credentials, failed, headline, host, login_with, only_request, paths, sf_login, sf_login_with_input,
-    shown, with, without,
+    code_credentials, headline, host, login_with, only_request, paths, sf_login, sf_login_with_input, shown,
+    without,
 };
 
 #[test]
@@ -325,8 +325,6 @@ fn colon_may_be_in_the_password_but_not_in_the_username() {
         .login_url(org.site_url())
         .agent(agent(&org));
     assert_eq!(shown(&login.token().unwrap_err()), format!("username {problem}"));
-    let env = with(&org.env_for("code_credentials"), "SF_USERNAME", "bob:customer@example");
-    assert_eq!(sf_login(&env, &[]), failed(2, &format!("SF_USERNAME {problem}")));
     assert_eq!(org.connections(), 0);
 }
 

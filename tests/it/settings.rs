@@ -123,7 +123,6 @@ fn host_that_is_none_of_an_orgs_gets_neither_password_nor_token() {
         "the org's My Domain, e.g. https://ACME.my.salesforce.com, or to log in https://login.salesforce.com";
     let pages = [
         ("acme.lightning.force.com", org),
-        ("acme--uat.sandbox.lightning.force.com", "https://acme--uat.sandbox.my.salesforce.com"),
         ("lightning.force.com", "https://ACME.my.salesforce.com"),
         ("acme.my.salesforce-setup.com", org),
         ("acme.lightning.crmforce.mil", "https://acme.my.salesforce.mil"),
@@ -131,7 +130,6 @@ fn host_that_is_none_of_an_orgs_gets_neither_password_nor_token() {
         ("acme.setup.sfcrmproducts.cn", "https://acme.my.sfcrmproducts.cn"),
         ("acme.my-lightning.com", "https://acme.my-salesforce.com"),
         ("acme--c.visualforce.com", orgs),
-        ("ACME--uat--c.visualforce.com", orgs),
         ("acme--uat--c.sandbox.vf.force.com", orgs),
         ("acme.file.force.com", orgs),
         ("acme--c.documentforce.com", orgs),
@@ -193,29 +191,13 @@ fn host_that_is_none_of_an_orgs_gets_neither_password_nor_token() {
 
 #[test]
 fn host_that_is_not_misspelt_is_taken_whoever_has_it() {
-    for host in [
-        "login.salesforce.com",
-        "acme.my.salesforce.mil",
-        "acme.my-salesforce.com",
-        "acme.salesforce.ms",
-        "salesforce.ms",
-        "login.sfcrmproducts.cn",
-        "acme.my.sfcrmproducts.cn",
-        "acme.my.site.com",
-        "acme.force.com",
-        "acme.secure.force.com",
-        "salesforce.example",
-        "salesforce.acme.com",
-        "login-salesforce.example.com",
-        "my.salesforce.com-acme.example",
-        "mysalesforce.community",
-        "sales.force.com",
-        "salesforce.org",
-        "workforce.com",
-        "acme.com",
-        "a.b",
-        "192.0.2.1",
-    ] {
+    let hosts = "login.salesforce.com acme.my.salesforce.mil acme.my-salesforce.com \
+                 acme.salesforce.ms salesforce.ms login.sfcrmproducts.cn acme.my.sfcrmproducts.cn \
+                 acme.my.site.com acme.force.com acme.secure.force.com salesforce.example \
+                 salesforce.acme.com login-salesforce.example.com my.salesforce.com-acme.example \
+                 mysalesforce.community sales.force.com salesforce.org workforce.com acme.com a.b \
+                 192.0.2.1";
+    for host in hosts.split(' ') {
         let login = password_login().login_url(host).to_string();
         assert_eq!(login, format!("password flow, user ada, host {host}, security token not set"));
         let instance = format!("https://{host}");

@@ -98,9 +98,6 @@ impl Salesforce {
             return answer;
         }
         let place = self.place(request);
-        if place.host.ends_with(".lightning.force.com") {
-            return login_page();
-        }
         match place.path {
             TOKEN_PATH => self.token(request, &place),
             AUTHORIZE_PATH => self.authorize(request, &place),

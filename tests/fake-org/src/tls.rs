@@ -27,7 +27,7 @@ pub enum Certificate {
 }
 
 /// The names of Salesforce that a proxy leads here.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 9] = [
     "localhost",
     "127.0.0.1",
     "login.salesforce.com",
@@ -37,7 +37,6 @@ const NAMES: [&str; 10] = [
     "*.develop.my.salesforce.com",
     "*.scratch.my.salesforce.com",
     "*.my.site.com",
-    "*.lightning.force.com",
 ];
 
 /// The certificate, in PEM, of the authority behind all but [`Certificate::UnknownIssuer`].

@@ -2,7 +2,7 @@
 
 use fake_org::{Answer, Org, USERNAME};
 
-use crate::support::{LIMITS, TOKEN_PATH, host, kept_env, login, nobody, paths, sf_login, with};
+use crate::support::{LIMITS, TOKEN_PATH, host, kept_env, login, paths, sf_login, with};
 
 #[test]
 fn binary_shows_all_of_an_error() {
@@ -63,17 +63,6 @@ fn each_kind_of_failure_has_its_exit_code() {
         let asked = org.requests().iter().filter(|request| request.path == path).count();
         assert_eq!(asked, times, "{case}");
     }
-}
-
-#[test]
-fn an_org_that_cannot_be_reached_exits_1() {
-    let org = Org::start();
-    let (host, _kept) = nobody();
-    let env = with(&org.env(), "SF_LOGIN_URL", &format!("http://{host}"));
-    let run = sf_login(&env, &[]);
-    assert_eq!((run.code, &*run.stdout), (Some(1), ""));
-    let first = format!("sf-login: no reply from {host}: the connection was refused");
-    assert_eq!(run.headline(), first);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use sf_login::Session;
 
 use super::{Account, SOQL, all, fails, page, three_pages};
-use crate::support::{OLD, QUERY, headline, kept, kept_env, paths, run};
+use crate::support::{OLD, QUERY, Run, headline, kept, kept_env, paths, run};
 
 #[test]
 fn a_query_ends_after_its_first_error() {
@@ -122,10 +122,10 @@ fn a_page_that_comes_again_is_an_error() {
 #[test]
 fn pages_without_an_end_are_an_error() {
     let org = Org::start();
-    let number = std::sync::atomic::AtomicUsize::new(0);
+    let number = AtomicUsize::new(0);
     let total = |size: usize| format!(r#"{{"totalSize":{size},"done":false,"nextRecordsUrl":"{QUERY}/"#);
     org.always_with(QUERY, move |_| {
-        let n = number.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let n = number.fetch_add(1, SeqCst);
         Answer::json(200, format!(r#"{}{n}","records":[{{"Id":"{n}"}}]}}"#, total(3)))
     });
     let (ids, message) = ids_until_error(&kept(&org));
@@ -172,9 +172,8 @@ fn the_place_of_a_mistake_behind_deep_nesting_takes_no_memory_of_its_own() {
     let depth = 8_000_000;
     let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     org.always("/services/data/", Answer::json(200, format!("{{\"x\":{nested},\"done\":5}}")));
-    // In KiB: much more than the reply, and less than a step of the path for each level.
-    let limited = format!("ulimit -v 250000; exec '{}' query '{SOQL}'", env!("CARGO_BIN_EXE_sf-login"));
-    let ended = run(&kept_env(&org, OLD), "sh", &["-c", &limited], b"");
+    // Much more than the reply, and less than a step of the path for each level.
+    let ended = query_within(&org, 250_000);
     let column = 2 * depth + 14;
     let problem = "JSON that does not fit the type asked for at done, expected a boolean";
     assert_eq!(
@@ -200,9 +199,8 @@ fn the_addresses_of_many_pages_take_no_memory() {
             format!(r#"{{"done":false,"nextRecordsUrl":"{QUERY}/{n}-{long}","records":[1]}}"#),
         ),
     });
-    // In KiB: half of what the addresses are long.
-    let limited = format!("ulimit -v 40000; exec '{}' query '{SOQL}'", env!("CARGO_BIN_EXE_sf-login"));
-    let ended = run(&kept_env(&org, OLD), "sh", &["-c", &limited], b"");
+    // Half of what the addresses are long.
+    let ended = query_within(&org, 40_000);
     assert_eq!((ended.code, ended.stdout.lines().count(), &*ended.stderr), (Some(0), 1_201, ""));
 }
 
@@ -234,6 +232,12 @@ fn what_a_page_tells_twice_is_an_error() {
     }
     org.answer(page(r#""done":true,"nextRecordsUrl":null"#, &["1"]));
     assert_eq!(all::<Account>(&session).len(), 1, "null is none");
+}
+
+/// Runs the binary in so many KiB of memory.
+fn query_within(org: &Org, kib: u32) -> Run {
+    let limited = format!("ulimit -v {kib}; exec '{}' query '{SOQL}'", env!("CARGO_BIN_EXE_sf-login"));
+    run(&kept_env(org, OLD), "sh", &["-c", &limited], b"")
 }
 
 /// The ids that came, and the first line of the error that ended it.
