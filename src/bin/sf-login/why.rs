@@ -88,11 +88,12 @@ fn flow(sub_type: String) -> String {
     known.map_or(sub_type, |(_, flow)| (*flow).to_owned())
 }
 
-/// As much as these columns hold: letters, digits and ASCII. All else could be what a terminal obeys, hides or
-/// breaks a line at.
+/// As much as these columns hold: letters, digits, ASCII, and the dashes and quotation marks of other languages.
+/// All else could be what a terminal obeys, hides or breaks a line at.
 fn shown(text: &str, columns: usize) -> String {
     let plain = |c: char| match c {
         c if c.is_whitespace() || c.is_control() => Some(' '),
+        '\u{2010}'..='\u{2027}' => Some(c),
         c => (c.is_ascii() || c.is_alphanumeric() && !FILLERS.contains(&c)).then_some(c),
     };
     let mut taken = 0;
