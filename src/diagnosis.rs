@@ -21,19 +21,16 @@ pub(crate) struct Context<'a> {
 impl Context<'_> {
     /// An error with its `tried:` line and its hints, which are chosen by what was really `said`.
     pub(crate) fn error(&self, kind: ErrorKind, symptom: Symptom, said: &str, fault: Option<Fault>) -> Error {
-        let withheld = matches!(&kind, ErrorKind::Refused { description, .. } if description == WITHHELD);
-        let may_be_done = self.kind == RequestKind::Write
-            && match symptom {
-                Symptom::Refused(_) => false,
-                Symptom::Unexpected(200..=299, _) => true,
-                _ => matches!(fault, Some(Fault::Lost | Fault::Unavailable)),
-            };
-        let outcome = match symptom {
-            Symptom::Unexpected(status, _) if self.tried.is_refused_by(status) => Outcome::Lasting,
-            _ if may_be_done => Outcome::Unknown,
-            _ if fault.is_some() => Outcome::Transient,
-            _ => Outcome::Failed,
+        let is_write = self.kind == RequestKind::Write;
+        let outcome = match (symptom, fault) {
+            (Symptom::Unexpected(status, _), _) if self.tried.is_refused_by(status) => Outcome::Lasting,
+            (Symptom::Unexpected(200..=299, _), _) if is_write => Outcome::Unknown,
+            (_, None) => Outcome::Failed,
+            (Symptom::Refused(_), _) => Outcome::Transient,
+            (_, Some(Fault::Lost | Fault::Unavailable)) if is_write => Outcome::Unknown,
+            _ => Outcome::Transient,
         };
+        let withheld = matches!(&kind, ErrorKind::Refused { description, .. } if description == WITHHELD);
         let said = said.to_lowercase();
         let case = Case { symptom, said, withheld, host: self.host, tried: self.tried, outcome };
         Error::new(kind, self.tried(), hints(&case), outcome)
@@ -67,8 +64,7 @@ impl Context<'_> {
             }
             _ => {
                 let kind = ErrorKind::Transport { host: self.host.to_owned(), cause: words };
-                let symptom = Symptom::NoReply { cause: error.cause, proxy: error.proxy };
-                self.error(kind, symptom, &error.words, error.fault)
+                self.error(kind, Symptom::NoReply(error.cause), &error.words, error.fault)
             }
         };
         told.asks_to_wait(error.retry_after)
@@ -91,70 +87,70 @@ impl Context<'_> {
         error.asks_to_wait(reply.retry_after)
     }
 
+    /// A reply that is wrong in a way which our own words tell.
     pub(crate) fn unexpected(&self, status: u16, odd: Odd, problem: impl Into<String>) -> Error {
-        let kind = ErrorKind::Unexpected { status, problem: problem.into() };
-        self.error(kind, Symptom::Unexpected(status, odd), "", None)
+        let problem = problem.into();
+        let kind = ErrorKind::Unexpected { status, problem: problem.clone() };
+        self.error(kind, Symptom::Unexpected(status, odd), &problem, None)
     }
 
     /// A good reply that cannot be read as what it was asked for.
     pub(crate) fn misfit(&self, reply: &Reply, misfit: Misfit) -> Error {
-        let (odd, problem) = match misfit {
-            _ if reply.html_title().is_some() => return self.instead_of_json(reply),
-            Misfit::NotUtf8 => (Odd::NotUtf8, "not UTF-8".to_owned()),
-            Misfit::NotJson(problem) => (Odd::Text, problem),
-            Misfit::Unfit(problem) => (Odd::Unfit, self.secrets.show(&problem)),
-        };
-        // These words are our own, but for names of fields.
-        let said = problem.clone();
-        let kind = ErrorKind::Unexpected { status: reply.status, problem };
-        self.error(kind, Symptom::Unexpected(reply.status, odd), &said, None)
+        match misfit {
+            _ if reply.html_title().is_some() => self.instead_of_json(reply),
+            Misfit::NotUtf8 => self.unexpected(reply.status, Odd::Truncated, "not UTF-8"),
+            Misfit::NotJson(problem) => self.unexpected(reply.status, Odd::Text, problem),
+            // Names of fields are not ours.
+            Misfit::Unfit(problem) => self.unexpected(reply.status, Odd::Unfit, self.secrets.show(&problem)),
+        }
     }
 
     /// What came instead of JSON of a documented shape.
     pub(crate) fn instead_of_json(&self, reply: &Reply) -> Error {
-        let mut said = String::new();
-        let (odd, problem) = if reply.status == 304 {
-            (Odd::NotModified, "not modified".to_owned())
-        } else if (300..400).contains(&reply.status) {
-            let location = reply.location.as_deref().unwrap_or_default();
-            let elsewhere = self.leads_elsewhere(location);
-            if location.is_empty() || elsewhere.as_deref() == Some("") {
-                (Odd::Redirect, "a redirect that names no place".to_owned())
-            } else if let Some(host) = elsewhere {
-                let problem = format!("a redirect to {}, which was not followed", self.secrets.host(&host));
-                said = host;
-                (Odd::RedirectElsewhere, problem)
-            } else {
-                (Odd::Redirect, "a redirect within the host, which was not followed".to_owned())
-            }
-        } else if reply.is_blank() {
+        let ours = |odd, problem: &str| (odd, String::new(), problem.to_owned());
+        let location = reply.location.as_deref().unwrap_or_default();
+        let (odd, said, problem) = match reply.status {
+            304 => ours(Odd::NotModified, "not modified"),
+            300..=399 => match self.leads_elsewhere(location) {
+                Some(host) if !host.is_empty() => {
+                    let problem =
+                        format!("a redirect to {}, which was not followed", self.secrets.host(&host));
+                    (Odd::Elsewhere, host, problem)
+                }
+                None if !location.is_empty() => {
+                    ours(Odd::Other, "a redirect within the host, which was not followed")
+                }
+                _ => ours(Odd::Other, "a redirect that names no place"),
+            },
             // Neither status would ask for a repeat by itself.
-            let is_edge = matches!(reply.status, 404 | 406) && reply.fault().is_some();
-            (if is_edge { Odd::Edge } else { Odd::Empty }, "empty".to_owned())
-        } else if let Some(title) = reply.html_title() {
-            said = title;
-            let problem = match &*self.secrets.show(&said) {
-                "" => "an HTML page".to_owned(),
-                title => format!("an HTML page titled \"{title}\""),
-            };
-            (Odd::Html, problem)
-        } else {
-            said = String::from_utf8_lossy(&reply.body).into_owned();
-            let (odd, what) = if reply.json().is_some() {
-                (Odd::Json, "JSON of another shape than documented")
-            } else {
-                (Odd::Text, "text that is not JSON")
-            };
-            let problem = match self.tried {
-                Tried::Login(_) => what.to_owned(),
-                // Some resources, and every Apex class, have a way of their own to say why.
-                Tried::Request { .. } => format!("{what}: {}", self.secrets.show(&said)),
-            };
-            (odd, problem)
+            404 | 406 if reply.is_blank() && reply.fault().is_some() => ours(Odd::Edge, "empty"),
+            _ if reply.is_blank() => ours(Odd::Empty, "empty"),
+            _ => self.words_instead(reply),
         };
         let kind = ErrorKind::Unexpected { status: reply.status, problem };
         let error = self.error(kind, Symptom::Unexpected(reply.status, odd), &said, reply.fault());
         error.asks_to_wait(reply.retry_after)
+    }
+
+    fn words_instead(&self, reply: &Reply) -> (Odd, String, String) {
+        if let Some(title) = reply.html_title() {
+            let problem = match &*self.secrets.show(&title) {
+                "" => "an HTML page".to_owned(),
+                title => format!("an HTML page titled \"{title}\""),
+            };
+            return (Odd::Html, title, problem);
+        }
+        let (odd, what) = match reply.json() {
+            Some(_) => (Odd::Json, "JSON of another shape than documented"),
+            None => (Odd::Text, "text that is not JSON"),
+        };
+        let said = String::from_utf8_lossy(&reply.body).into_owned();
+        let problem = match self.tried {
+            Tried::Login(_) => what.to_owned(),
+            // Some resources, and every Apex class, have a way of their own to say why.
+            Tried::Request { .. } => format!("{what}: {}", self.secrets.show(&said)),
+        };
+        (odd, said, problem)
     }
 
     /// The host to which a redirect leads, if that is another.

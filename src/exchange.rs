@@ -88,7 +88,7 @@ impl Exchange<'_> {
             Some(Value::Object(fields)) if reply.is_success() => {
                 Token::read(fields).map_err(|(name, bad)| {
                     let problem = format!("{name} {}", bad.problem);
-                    self.context().unexpected(reply.status, Odd::BadToken, problem)
+                    self.context().unexpected(reply.status, Odd::Other, problem)
                 })
             }
             _ => Err(self.context().instead_of_json(&reply)),
@@ -132,7 +132,7 @@ impl Exchange<'_> {
                 let named = community.map_or("no https URL".to_owned(), |url| self.secrets.origin(&url));
                 let problem =
                     format!("sfdc_community_url names {named}, not {site}, so it was not sent the code");
-                return Err(self.context().unexpected(reply.status, Odd::CommunityElsewhere, problem));
+                return Err(self.context().unexpected(reply.status, Odd::Elsewhere, problem));
             }
         }
         Ok(code.to_owned())

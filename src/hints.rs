@@ -22,13 +22,11 @@ const HINTS: &[Hint] = &[
     // Before all else: what must not be repeated blindly.
     (|c| c.may_be_done() && c.login().is_some(),
      "the exchange of the code may have been done or not, and no code is good twice: log in anew, once"),
-    (|c| c.may_be_done() && c.got(&[Odd::Unfit]),
-     "the write may have been done, and only its reply does not fit the type asked for: look before you repeat it"),
-    (|c| c.may_be_done() && c.login().is_none() && !c.got(&[Odd::Unfit]),
-     "the write may have been done or not: look before you repeat it"),
+    (|c| c.may_be_done() && c.login().is_none(),
+     "the write may have been done or not, whatever else is said here: look before you repeat it"),
 
     // Refused logins: guesses, where Salesforce names no cause.
-    (|c| (c.is_user_unknown() || c.unknown_key() || c.wrong_secret()) && c.is_quoted(),
+    (|c| (c.is_user_unknown() || c.unknown_key() || c.wrong_secret()) && c.has_quotes(),
      "a setting has quotes around it, which were sent along, as Docker's env files keep them: write it without"),
     (|c| c.no_cause() && c.is_password() && c.host.ends_with(".my.site.com"),
      "the password flow does not serve users of Experience Cloud sites: use {SF_FLOW=code_credentials}"),
@@ -40,18 +38,14 @@ const HINTS: &[Hint] = &[
      "the username ends like a sandbox's: sandboxes log in at https://test.salesforce.com or at their My Domain ({SF_LOGIN_URL})"),
     (|c| c.is_user_unknown() && c.is_sandbox_user() == Some(false) && c.at_sandbox(),
      "a sandbox's usernames usually end with its name (ada@example.com.uat); production logs in elsewhere ({SF_LOGIN_URL})"),
-    (|c| c.bad_password() && c.sent_token_twice(),
-     "the password already ends with the security token, so it was sent twice: leave it out of one of the two"),
     (|c| c.no_cause() && c.value("security_token") == Some("") || c.refused("security token required"),
      "outside trusted IP ranges a security token is needed ({SF_SECURITY_TOKEN}): the user's Settings > Reset My Security Token mails one"),
-    (|c| c.bad_password() && c.value("security_token") != Some("") && !c.sent_token_twice(),
-     "the security token ({SF_SECURITY_TOKEN}) may be old, as each new password brings a new one, or unwanted from a trusted IP address"),
+    (|c| c.bad_password() && c.value("security_token") != Some(""),
+     "the security token ({SF_SECURITY_TOKEN}) may be old (a new password brings a new one), stand in the password too, or not be wanted at this address"),
     (|c| c.is_password() && (c.no_cause() || c.refused("unsupported_grant_type") || c.refused(APP_UNKNOWN)),
      "this flow may be off (Setup > OAuth and OpenID Connect Settings), as in External Client Apps: try {SF_FLOW=jwt_bearer} (same user), {client_credentials}"),
-    (|c| c.no_cause() && c.is_password() && c.is_generic(),
-     "the password or username may be wrong, changed by a shell or file ($ # ^ % !), or new: the org's My Domain has them at once ({SF_LOGIN_URL})"),
-    (|c| c.bad_password() && !(c.no_cause() && c.is_generic()),
-     "the password or username (Setup > Users) may be wrong, or have been changed by a shell, dotenv file or CI, which take $ # ^ % ! for theirs"),
+    (|c| c.bad_password(),
+     "the password or username may be wrong, changed by a shell, dotenv file or CI ($ # ^ % !), or too new for a host that is no My Domain"),
     (|c| c.no_cause() && c.is_code_credentials(),
      "the username or password may be wrong, or the user no member of the site (its Administration > Members)"),
     (|c| c.no_cause() && c.is_client_credentials(),
@@ -60,8 +54,6 @@ const HINTS: &[Hint] = &[
      "the user may be inactive, unknown at this host ({SF_LOGIN_URL}) or not approved for the app, or the key may not be its certificate's"),
 
     // Refused logins: causes by the description first, since one error code stands for several.
-    (|c| c.refused("expired access/refresh token") && c.value("username").is_some(),
-     "this mostly means that the username is not known there: check it, and whether it is a sandbox's or production's ({SF_LOGIN_URL})"),
     (|c| c.refused("ip restricted|login hours"),
      "this IP address (behind a proxy, the proxy's), or the hour, is outside the profile's Login IP Ranges or Hours, or the app's IP Relaxation"),
     (|c| c.refused("inactive user|inactive_user|user is inactive"),
@@ -70,14 +62,12 @@ const HINTS: &[Hint] = &[
      "the app needs the scope \"Perform requests at any time (refresh_token, offline_access)\" beside \"Manage user data via APIs (api)\""),
     (|c| c.refused(UNAPPROVED),
      "the user may not be approved: in the app's policies (App Manager or External Client App Manager), add the user's profile or permission set"),
-    (|c| c.refused("approved this consumer") && c.is_jwt(),
-     "or the username is not known there: check it, and whether host ({SF_LOGIN_URL}) and audience ({SF_AUDIENCE_URL}) are its org's"),
+    (|c| c.refused("expired access/refresh token") && c.value("username").is_some() || c.refused("approved this consumer") && c.is_jwt(),
+     "the username may not be known there: check it, and whether host ({SF_LOGIN_URL}) and a JWT's audience are its org's (sandbox or production)"),
     (|c| c.refused(UNAPPROVED),
      "a permission set of the license Salesforce API Integration cannot hold apps: take the profile, or a second set without that license"),
-    (|c| c.refused("audience") && c.is_jwt() && !c.has_generic_audience(),
-     "try https://login.salesforce.com, of a sandbox https://test.salesforce.com, as audience ({SF_AUDIENCE_URL}); a site's is its whole URL"),
-    (|c| c.refused("audience") && c.is_jwt() && c.has_generic_audience(),
-     "try the org's My Domain, https://ACME.my.salesforce.com, as audience ({SF_AUDIENCE_URL}) and host ({SF_LOGIN_URL}); a site's is its whole URL"),
+    (|c| c.refused("audience") && c.is_jwt(),
+     "try another audience ({SF_AUDIENCE_URL}): https://login.salesforce.com, a sandbox's https://test.salesforce.com, My Domain, a site's whole URL"),
     (|c| c.refused("invalid assertion") && c.is_jwt(),
      "the key may not be the certificate's: `openssl pkey -in server.key -pubout` and `openssl x509 -in server.crt -pubkey -noout` must print the same"),
     (|c| c.refused("expired authorization code") && c.is_jwt(),
@@ -100,15 +90,11 @@ const HINTS: &[Hint] = &[
      "give the app the scope \"Manage user data via APIs (api)\" in its OAuth settings; \"Full access (full)\" alone is not enough"),
     (|c| c.refused("login rate exceeded|rate_limit_exceeded"),
      "too many logins (3600 an hour and user): keep the token instead of logging in each time, and wait an hour"),
-    (|c| c.refused("app must be installed"),
-     "the app is not installed in this org: an administrator installs it in Setup > Connected Apps OAuth Usage"),
-    (|c| c.refused(APP_UNKNOWN) && (c.is_generic() || c.has_generic_audience()),
-     "External Client Apps are found at the org's My Domain only: write it in {SF_LOGIN_URL}, and in the JWT bearer flow for the audience too"),
     (|c| c.refused(APP_UNKNOWN),
-     "the app is another org's, or a sandbox refresh removed it, or this is the wrong host ({SF_LOGIN_URL})"),
+     "only the org's My Domain ({SF_LOGIN_URL}, as audience too) finds an External Client App; or it is another org's, or a sandbox refresh removed it"),
     (|c| c.refused("oauth_app_blocked|blocked by admin"),
      "an administrator has blocked the app: Setup > Connected Apps OAuth Usage > the app > Unblock"),
-    (|c| c.refused("oauth_approval_error_generic"),
+    (|c| c.refused("app must be installed|oauth_approval_error_generic"),
      "the app is not installed or not approved in this org (Setup > Connected Apps OAuth Usage), or its settings demand PKCE"),
     (|c| c.unknown_key(),
      "the consumer key ({SF_CLIENT_ID}) is unknown at this host ({SF_LOGIN_URL}); a connected app's: App Manager > the app > View > Manage Consumer Details"),
@@ -124,7 +110,7 @@ const HINTS: &[Hint] = &[
      "an app made or changed less than about 10 minutes ago may not work yet: wait, and try once more"),
     (|c| c.refused("unsupported_grant_type") && !c.is_password() && !c.is_jwt() || c.refused("must use http|https required") || c.refused("code challenge|code verifier") && c.is_code_credentials() || c.bare("invalid_request"),
      "the request may have been changed on its way, e.g. by a proxy that turns a POST into a GET: try without the proxy"),
-    (|c| c.refused("redirect_uri_mismatch") || c.got(&[Odd::NoCode]) || c.got(&[Odd::RedirectElsewhere]) && c.to_callback(),
+    (|c| c.refused("redirect_uri_mismatch") || c.got(&[Odd::NoCode]) || c.got(&[Odd::Elsewhere]) && c.to_callback(),
      "the app needs the Authorization Code and Credentials Flow, and as a Callback URL exactly the redirect URI ({SF_REDIRECT_URI})"),
     (|c| c.refused("inactive_org|org is locked"),
      "the org is locked, closed or expired: its administrator or Salesforce Support can tell"),
@@ -166,8 +152,6 @@ const HINTS: &[Hint] = &[
      "the field or object does not exist, is misspelt (custom ones end in __c), or this user may not see it or, in a write, set it"),
     (|c| c.api("invalid_type:") && !c.path().contains("/tooling/"),
      "if it is an object of the Tooling API, ask for it there: {`sf-login query --use-tooling-api`}"),
-    (|c| c.api("invalid_query_filter_operator"),
-     "the operator does not fit the field's type: LIKE is for text, INCLUDES and EXCLUDES are for multi-select picklists"),
     (|c| c.api("query_timeout"),
      "the query takes longer than Salesforce allows: filter by an indexed field, ask for less, or use Bulk API 2.0"),
     (|c| c.api("invalid_query_locator"),
@@ -206,7 +190,7 @@ const HINTS: &[Hint] = &[
      "the site's login page: the flow is off (org, app, site), {SF_LOGIN_URL} lacks the path, or the app has \"Require user credentials in the POST body\""),
     (|c| c.reason_lost(),
      "by its status the login was refused, though the reason did not arrive: see Setup > Login History, or `sf-login why`, before you try again"),
-    (|c| c.got(&[Odd::RedirectElsewhere]) && !c.to_callback() || c.got(&[Odd::CommunityElsewhere]),
+    (|c| c.got(&[Odd::Elsewhere]) && !c.to_callback(),
      "nothing secret is sent on to another host: if you trust the one above, set it ({SF_LOGIN_URL}, or {SF_ORG_INSTANCE_URL} of a kept token)"),
     (|c| c.got(&[Odd::NotModified]),
      "the request asked only for what has changed (If-Modified-Since, If-None-Match): leave that out to get the whole"),
@@ -226,7 +210,7 @@ const HINTS: &[Hint] = &[
      "the kept token and the login belong to different orgs or users: drop the token, or correct the login"),
     (|c| c.got(&[Odd::Subquery]),
      "a record has more child rows than one page holds: query the child object itself, and filter by its parent's id"),
-    (|c| c.got(&[Odd::Truncated, Odd::NotUtf8, Odd::Pages]) && !c.may_be_done() && !c.reason_lost(),
+    (|c| c.got(&[Odd::Truncated, Odd::Pages]) && !c.may_be_done() && !c.reason_lost(),
      "the network, or a proxy, cut the reply or changed it: try again"),
 
     // No reply.
@@ -240,10 +224,8 @@ const HINTS: &[Hint] = &[
      "the proxy comes from HTTPS_PROXY or ALL_PROXY, or from the program's agent: check it, or put the host in NO_PROXY to go without"),
     (|c| c.no_reply(&[Cause::NameNotFound]) && !c.through_proxy(),
      "check the host for a typing error, then this machine's network and DNS; the org may also have renamed its My Domain"),
-    (|c| c.no_reply(&[Cause::ConnectTimeout]) && !c.through_proxy(),
+    (|c| c.unconnected() && !c.no_reply(&[Cause::NameNotFound]) && !c.through_proxy(),
      "nothing answers there, or what does speaks no TLS: check host, port and network; if the internet is reached by a proxy, set HTTPS_PROXY"),
-    (|c| c.no_reply(&[Cause::NameTimeout, Cause::ConnectionRefused, Cause::Unreachable]) && !c.through_proxy(),
-     "the network may be down, or a firewall in the way: if this machine reaches the internet by a proxy, set HTTPS_PROXY"),
     (|c| c.tls("expired|not valid yet|not yet valid"),
      "compare `date -u` with the true time: if this machine's clock is right, whoever runs the server must replace the certificate"),
     (|c| c.tls("not valid for name|mismatch|does not match"),
@@ -254,16 +236,12 @@ const HINTS: &[Hint] = &[
      "or the server does not send its intermediate certificate: that one and its root may stand in SSL_CERT_FILE, in place of all others"),
     (|c| c.tls("causedasendentity"),
      "the certificate is self-signed as an authority's own, which no SSL_CERT_FILE makes acceptable: the server needs one issued by an authority"),
-    (|c| c.tls("badsignature|signature failure"),
-     "the signature does not fit the authority that is trusted here (an older one in SSL_CERT_FILE?), or a key is shorter than 2048 bits"),
-    (|c| c.tls("unsupportedsignaturealgorithm|too weak|unsupportedcertversion"),
-     "the certificate is of an outdated kind (SHA-1, a short key, X.509 version 1): whoever runs the server or proxy must renew it"),
+    (|c| c.tls("badsignature|signature failure|unsupportedsignaturealgorithm|too weak|unsupportedcertversion"),
+     "the certificate is of an outdated kind (SHA-1, a key below 2048 bits, version 1), or SSL_CERT_FILE has an older one of its authority"),
     (|c| c.tls("no ca certificates were loaded"),
      "this system has no root certificates: install them (the package ca-certificates), or name them in SSL_CERT_FILE (PEM)"),
-    (|c| c.tls("invalidcontenttype|wrong version number|packet length too long|http request") && !c.says("through the proxy https:"),
-     "what answers at this port does not speak https, but plain HTTP or something else: check the host and the port"),
-    (|c| c.no_reply(&[Cause::NotHttp]),
-     "what answers at this port does not speak HTTP: check the host and the port"),
+    (|c| c.tls("invalidcontenttype|wrong version number|packet length too long|http request") && !c.says("through the proxy https:") || c.no_reply(&[Cause::NotHttp]),
+     "what answers at this port does not speak the protocol that was asked for: check the host and the port"),
     (|c| c.no_reply(&[Cause::ReplyTimeout]) && !c.may_be_done(),
      "the host was reached, but did not answer in time: try again {later}"),
 ];
@@ -283,7 +261,7 @@ const OTHERWISE: &[Hint] = &[
      "this is no answer of Salesforce's API: check the host (like https://ACME.my.salesforce.com), and for a proxy or network login between"),
     (|c| c.got(&[Odd::Html]) && c.status() == 200 && c.value("password").is_some() && !c.host.contains("salesforce."),
      "if this is not the host that you meant, change the password: it was sent there"),
-    (|c| matches!(c.symptom, Symptom::NoReply { cause: Cause::Proxy(_), .. }),
+    (|c| matches!(c.symptom, Symptom::NoReply(Cause::Proxy(_))),
      "the proxy does not let this machine reach the host, or cannot: check the host for a typing error, then ask whoever runs the proxy"),
     (|c| c.no_reply(&[Cause::Certificate]),
      "the certificate was not accepted: show these words to whoever runs the server, or the proxy if there is one"),
@@ -320,9 +298,9 @@ const IN_A_PROGRAM: &[(&str, &str)] = &[
 
 /// The hints that fit, most likely first, at most four.
 pub(crate) fn hints(case: &Case<'_>) -> Vec<String> {
-    let holding = |table: &[Hint], case: &Case<'_>| -> Vec<&str> {
+    fn holding(table: &[Hint], case: &Case<'_>) -> Vec<&'static str> {
         table.iter().filter(|(when, _)| when(case)).map(|(_, say)| *say).collect()
-    };
+    }
     let mut says = holding(HINTS, case);
     if says.is_empty() && case.withheld {
         // Words that nobody knows, and that nobody sees, are as good as none.
@@ -337,10 +315,9 @@ pub(crate) fn hints(case: &Case<'_>) -> Vec<String> {
         says.push(LOGIN_HISTORY);
     }
     let mut hints: Vec<String> = says.into_iter().map(|say| fill(say, case.names_variables())).collect();
-    if let Tried::Request { renewal, .. } = case.tried {
+    if let Tried::Request { renewal: Renewal::Unusable(why), .. } = case.tried {
         // No other refusal would have led to a new login.
-        let is_expired = case.status() == 401 && case.has_expired();
-        if let (Renewal::Unusable(why), true) = (renewal, is_expired) {
+        if case.status() == 401 && case.has_expired() {
             let why = why.to_string();
             // Where there is no room for what to write instead.
             let why = if why.len() > 110 { why.split(": ").next().unwrap_or_default() } else { &why };

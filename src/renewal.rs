@@ -123,7 +123,7 @@ impl Shared {
             drop(state);
             let words = "another thread's new login took longer than this request may".to_owned();
             let (cause, fault) = (Cause::ReplyTimeout, Some(Fault::NotDone));
-            let late = NoReply { cause, words, proxy: false, status: None, fault, retry_after: None };
+            let late = NoReply { cause, words, status: None, fault, retry_after: None };
             return Err(self.context(request).no_reply(&late));
         }
         // A new token that is rejected so soon will be rejected whenever it is new.

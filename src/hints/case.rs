@@ -1,4 +1,4 @@
-//! A failure, as the table of hints looks at it: what kind it is, what was said, what was tried.
+//! A failure as the table of hints looks at it: what kind it is, what was said, what was tried.
 
 use crate::address::is_generic;
 use crate::error::Outcome;
@@ -6,13 +6,11 @@ use crate::settings::{Renewal, Settings};
 use crate::wire::no_reply::Cause;
 use crate::wire::send::Request;
 
-/// A failure, as the table looks at it.
 pub(crate) struct Case<'a> {
     pub(crate) symptom: Symptom,
     /// What the other side really said, in lower case, before anything of it is withheld: "`invalid_grant`:
-    /// authentication failure" (error code, colon, description, which may be empty), for a refused request one
-    /// such line for each error; an HTML page's title; text that is not JSON; the host of a redirect; the words
-    /// of the TLS library or of the operating system.
+    /// authentication failure" (the description may be empty), of a refused request one such line for each
+    /// error; an HTML page's title; text that is not JSON; the host of a redirect; why there is no reply.
     pub(crate) said: String,
     /// Whether the description of a refused login is not shown.
     pub(crate) withheld: bool,
@@ -22,17 +20,15 @@ pub(crate) struct Case<'a> {
     pub(crate) outcome: Outcome,
 }
 
-/// What kind of failure it is.
+/// What kind of failure it is, with the HTTP status where there was a reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Symptom {
-    /// The token or authorize endpoint refused, with this HTTP status.
+    /// The token or authorize endpoint refused.
     Refused(u16),
-    /// The API refused a request, with this HTTP status.
+    /// The API refused a request.
     Api(u16),
-    /// The reply, with this HTTP status, is not what Salesforce documents.
     Unexpected(u16, Odd),
-    /// No reply. `proxy` tells whether a proxy stood between.
-    NoReply { cause: Cause, proxy: bool },
+    NoReply(Cause),
 }
 
 /// What came instead of a documented reply.
@@ -46,19 +42,13 @@ pub(crate) enum Odd {
     /// JSON of another shape than documented.
     Json,
     NotModified,
-    RedirectElsewhere,
-    /// A redirect within the host, or to nowhere.
-    Redirect,
-    /// Truncated or corrupted on its way.
+    /// A redirect, or the URL of a site, that leads to another host.
+    Elsewhere,
+    /// Or corrupted on its way.
     Truncated,
     TooLarge,
-    NotUtf8,
-    /// JSON that does not fit the caller's type.
+    /// JSON, but not of the caller's type.
     Unfit,
-    /// `access_token` or `instance_url` is missing or unusable.
-    BadToken,
-    /// `sfdc_community_url` leads to another host.
-    CommunityElsewhere,
     /// No code in the reply of the authorize endpoint.
     NoCode,
     /// A new login arrived at another instance, organization or user.
@@ -67,6 +57,8 @@ pub(crate) enum Odd {
     Pages,
     /// A subquery with more rows than the page holds.
     Subquery,
+    /// What has no hint of its own.
+    Other,
 }
 
 #[derive(Clone, Copy)]
@@ -87,6 +79,12 @@ pub(super) const UNAPPROVED: &str = "approved this consumer|admin approved|preau
 
 /// What is said of an External Client App that is not there.
 pub(super) const APP_UNKNOWN: &str = "app_not_found|not installed in this org";
+
+/// Whether it begins and ends with the same quotation mark.
+fn is_quoted(value: &str) -> bool {
+    let is_between = |quote| value.strip_prefix(quote).is_some_and(|rest: &str| rest.ends_with(quote));
+    is_between('"') || is_between('\'')
+}
 
 /// What the table asks. Words are parted by `|`, and one of them must have been said.
 impl Case<'_> {
@@ -111,13 +109,13 @@ impl Case<'_> {
     }
 
     pub(super) fn no_reply(&self, causes: &[Cause]) -> bool {
-        matches!(self.symptom, Symptom::NoReply { cause, .. } if causes.contains(&cause))
+        matches!(self.symptom, Symptom::NoReply(cause) if causes.contains(&cause))
     }
 
     pub(super) fn status(&self) -> u16 {
         match self.symptom {
             Symptom::Refused(status) | Symptom::Api(status) | Symptom::Unexpected(status, _) => status,
-            Symptom::NoReply { .. } => 0,
+            Symptom::NoReply(_) => 0,
         }
     }
 
@@ -153,13 +151,14 @@ impl Case<'_> {
 
     /// A refusal by its status, whose words were lost.
     pub(super) fn reason_lost(&self) -> bool {
-        let lost = self.got(&[Odd::Truncated, Odd::Empty, Odd::TooLarge, Odd::NotUtf8]);
+        let lost = self.got(&[Odd::Truncated, Odd::Empty, Odd::TooLarge]);
         lost && self.tried.is_refused_by(self.status())
     }
 
     pub(super) fn unknown_issuer(&self) -> bool {
-        self.tls("unknownissuer|unable to get local issuer|unable to get issuer|unable to verify the first")
-            || self.tls("self-signed|self signed|not trusted")
+        let words =
+            "unknownissuer|unable to get local issuer|unable to get issuer|unable to verify the first";
+        self.tls(words) || self.tls("self-signed|self signed|not trusted")
     }
 
     /// Nobody was reached: the proxy, or without one the host.
@@ -169,7 +168,7 @@ impl Case<'_> {
     }
 
     pub(super) fn through_proxy(&self) -> bool {
-        matches!(self.symptom, Symptom::NoReply { proxy: true, .. })
+        self.says("through the proxy ")
     }
 
     /// A redirect to the callback's host, but not to the callback.
@@ -246,32 +245,14 @@ impl Case<'_> {
         self.value("private_key").is_some()
     }
 
-    /// Whether a setting that was sent begins and ends with the same quotation mark.
-    pub(super) fn is_quoted(&self) -> bool {
+    /// Whether a setting was sent with quotes around it.
+    pub(super) fn has_quotes(&self) -> bool {
         let names = ["client_id", "client_secret", "username", "password", "security_token"];
-        let is_quoted = |value: &str| {
-            value.len() > 1
-                && ['"', '\''].iter().any(|quote| value.starts_with(*quote) && value.ends_with(*quote))
-        };
         names.iter().any(|name| self.value(name).is_some_and(is_quoted))
-    }
-
-    /// Once of its own, and at the password's end as well.
-    pub(super) fn sent_token_twice(&self) -> bool {
-        let token = self.value("security_token").filter(|token| !token.is_empty());
-        token.is_some_and(|token| self.value("password").is_some_and(|password| password.ends_with(token)))
     }
 
     pub(super) fn is_generic(&self) -> bool {
         is_generic(self.host)
-    }
-
-    /// Of the JWT bearer flow: the audience is the login URL unless it is set.
-    pub(super) fn has_generic_audience(&self) -> bool {
-        match self.value("audience") {
-            Some("") => self.is_generic(),
-            audience => audience.and_then(|url| url.strip_prefix("https://")).is_some_and(is_generic),
-        }
     }
 
     pub(super) fn at_sandbox(&self) -> bool {

@@ -8,10 +8,9 @@ use super::{CONNECT_TIMEOUT, Deadline, Fault};
 /// Why there is no reply, or no whole one.
 pub(crate) struct NoReply {
     pub(crate) cause: Cause,
-    /// The cause in words, those of the TLS library or the operating system among them.
+    /// The cause in words, those of the TLS library or the operating system among them; and the proxy, where
+    /// the cause can be its.
     pub(crate) words: String,
-    /// Whether a proxy stood between.
-    pub(crate) proxy: bool,
     /// The HTTP status, where the reply was lost after its headers.
     pub(crate) status: Option<u16>,
     /// `None` where asking again would change nothing.
@@ -64,7 +63,7 @@ impl NoReply {
             _ => words,
         };
         let fault = fault_of(error, cause, sent);
-        NoReply { cause, words, proxy: proxy.is_some(), status, fault, retry_after: None }
+        NoReply { cause, words, status, fault, retry_after: None }
     }
 }
 

@@ -150,7 +150,6 @@ const REFUSED_REQUESTS: &[(u16, &str, &str)] = &[
     (400, "INVALID_FIELD", "value of filter criterion for field 'CreatedDate' must be of type dateTime and should not be enclosed in quotes"),
     (400, "INVALID_FIELD_FOR_INSERT_UPDATE", "Unable to create/update fields: Id"),
     (400, "INVALID_TYPE", "sObject type 'Acount' is not supported."),
-    (400, "INVALID_QUERY_FILTER_OPERATOR", "invalid operator on id field"),
     (400, "QUERY_TIMEOUT", "Your query request was running for too long."),
     (400, "INVALID_QUERY_LOCATOR", "invalid query locator"),
     (400, "MALFORMED_ID", "malformed id 001"),
