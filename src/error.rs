@@ -124,11 +124,10 @@ impl Error {
     /// The HTTP status, when there was a reply.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        match &self.0.kind {
-            ErrorKind::Setting { .. } | ErrorKind::Transport { .. } => None,
-            ErrorKind::Refused { status, .. }
-            | ErrorKind::Api { status, .. }
-            | ErrorKind::Unexpected { status, .. } => Some(*status),
+        use ErrorKind::{Api, Refused, Setting, Transport, Unexpected};
+        match self.0.kind {
+            Setting { .. } | Transport { .. } => None,
+            Refused { status, .. } | Api { status, .. } | Unexpected { status, .. } => Some(status),
         }
     }
 
@@ -188,13 +187,15 @@ impl Error {
         Error(Arc::new(Failure { kind, tried: Some(tried), hints, outcome, retry_after: None }))
     }
 
-    pub(crate) fn asks_to_wait(self, retry_after: Option<Duration>) -> Error {
-        Error(Arc::new(Failure { retry_after, ..Arc::unwrap_or_clone(self.0) }))
+    pub(crate) fn asks_to_wait(mut self, retry_after: Option<Duration>) -> Error {
+        Arc::make_mut(&mut self.0).retry_after = retry_after;
+        self
     }
 
     /// The same error, as one that a new login would meet again.
-    pub(crate) fn lasting(self) -> Error {
-        Error(Arc::new(Failure { outcome: Outcome::Lasting, ..Arc::unwrap_or_clone(self.0) }))
+    pub(crate) fn lasting(mut self) -> Error {
+        Arc::make_mut(&mut self.0).outcome = Outcome::Lasting;
+        self
     }
 
     pub(crate) fn is_lasting(&self) -> bool {
@@ -204,9 +205,17 @@ impl Error {
 
 pub(crate) fn setting(name: &str, problem: impl Into<String>) -> Error {
     let kind = ErrorKind::Setting { name: name.to_owned(), problem: problem.into() };
-    let (hints, outcome) = (Vec::new(), Outcome::Failed);
-    Error(Arc::new(Failure { kind, tried: None, hints, outcome, retry_after: None }))
+    Error(Arc::new(Failure {
+        kind,
+        tried: None,
+        hints: Vec::new(),
+        outcome: Outcome::Failed,
+        retry_after: None,
+    }))
 }
+
+/// How many reasons, or fields, are more than a person reads.
+const MOST: usize = 10;
 
 /// One line of a message. Whatever words come into it, they end no line: the next could pass for one of ours.
 struct Line<'f, 'a>(&'f mut fmt::Formatter<'a>);
@@ -221,10 +230,7 @@ impl Line<'_, '_> {
 impl fmt::Write for Line<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-        text.split_inclusive(ends_line).try_for_each(|part| match part.strip_suffix(ends_line) {
-            Some(part) => write!(self.0, "{part} "),
-            None => self.0.write_str(part),
-        })
+        text.chars().try_for_each(|c| self.0.write_char(if ends_line(c) { ' ' } else { c }))
     }
 }
 
@@ -239,18 +245,15 @@ impl fmt::Display for Error {
                 _ => write!(line, "login refused: {description} ({error}, HTTP {status})"),
             },
             ErrorKind::Api { status, errors } => {
-                /// More than fits a screen.
-                const MOST: usize = 10;
-                line.write_str("request refused: ")?;
-                for (n, error) in errors.iter().take(MOST).enumerate() {
-                    write!(line, "{}{error}", if n > 0 { "; " } else { "" })?;
-                }
-                if errors.len() > MOST {
-                    write!(line, "; and {} more", errors.len() - MOST)?;
+                let (shown, more) = errors.split_at(errors.len().min(MOST));
+                let reasons: Vec<String> = shown.iter().map(ApiError::to_string).collect();
+                write!(line, "request refused: {}", reasons.join("; "))?;
+                if !more.is_empty() {
+                    write!(line, "; and {} more", more.len())?;
                 }
                 write!(line, " (HTTP {status})")?;
                 // What is to be read as lines: the SOQL, and the caret below its mistake.
-                for error in errors.iter().take(MOST) {
+                for error in shown {
                     let (lines, _) = error.message.rsplit_once('\n').unwrap_or_default();
                     lines.lines().try_for_each(|text| line.next("  ", text))?;
                 }
@@ -276,12 +279,10 @@ impl fmt::Display for ApiError {
             ("", message) => line.write_str(message),
             (code, message) => write!(line, "{message} ({code})"),
         }?;
-        if self.fields.is_empty() {
-            return Ok(());
+        match self.fields.split_at(self.fields.len().min(MOST)) {
+            ([], _) => Ok(()),
+            (fields, _) => write!(line, " [fields: {}]", fields.join(", ")),
         }
-        /// More than a person reads.
-        const MOST: usize = 10;
-        write!(line, " [fields: {}]", self.fields[..self.fields.len().min(MOST)].join(", "))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::sync::Arc;
-use std::{env, fs, io};
+use std::{env, fmt, fs};
 
 use ureq::http;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
@@ -27,68 +27,40 @@ impl Client {
         };
         let config = agent.config();
         let tls = config.tls_config();
-        let platform = matches!(tls.root_certs(), RootCerts::PlatformVerifier);
         let rustls = tls.provider() == TlsProvider::Rustls;
-        // All but the first would make ureq panic, or go without the proxy.
-        let problems = [
-            (tls.disable_verification(), "has certificate checks turned off: name root_certs instead"),
-            (rustls && !cfg!(feature = "rustls"), "wants rustls: enable sf-login's feature rustls"),
-            (
-                !rustls && !cfg!(feature = "native-tls"),
-                "wants native-tls: enable sf-login's feature native-tls",
-            ),
-            (
-                rustls && platform && !cfg!(feature = "platform-verifier"),
-                "wants the platform's verifier: enable sf-login's feature platform-verifier",
-            ),
-            (
-                config.proxy().is_some_and(is_unusable_socks),
-                "has a SOCKS proxy: enable sf-login's feature socks-proxy",
-            ),
+        let verifier = rustls && matches!(tls.root_certs(), RootCerts::PlatformVerifier);
+        if tls.disable_verification() {
+            return Err(setting("agent", "has certificate checks turned off: name root_certs instead"));
+        }
+        // These would make ureq panic, or go without the proxy.
+        let lacking = [
+            (rustls && !cfg!(feature = "rustls"), "wants rustls", "rustls"),
+            (!rustls && !cfg!(feature = "native-tls"), "wants native-tls", "native-tls"),
+            (verifier && !PLATFORM_VERIFIER, "wants the platform's verifier", "platform-verifier"),
+            (config.proxy().is_some_and(is_unusable_socks), "has a SOCKS proxy", "socks-proxy"),
         ];
-        match problems.into_iter().find(|(is_so, _)| *is_so) {
-            Some((_, problem)) => Err(setting("agent", problem)),
+        match lacking.into_iter().find(|(is_so, ..)| *is_so) {
+            Some((_, what, feature)) => {
+                Err(setting("agent", format!("{what}: enable sf-login's feature {feature}")))
+            }
             None => Ok(Client { agent, no_proxy: Arc::default() }),
         }
     }
 
     fn from_env() -> Result<Client, Error> {
         let roots = match env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
-            Some(path) => {
-                let pem = read_pem(&path).map_err(|error| {
-                    setting("SSL_CERT_FILE", format!("names a file that cannot be read: {error}"))
-                })?;
-                // Behind a byte order mark, the first certificate would not be seen.
-                let pem = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&pem);
-                let certificates = parse_pem(pem).filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-                    Ok(_) => None,
-                    Err(_) => Some(Err(())),
-                });
-                let certificates: Vec<_> = certificates.collect::<Result<_, ()>>().unwrap_or_default();
-                // ureq takes an empty list, and then trusts nobody without saying why.
-                if certificates.is_empty() {
-                    let problem = "names a file without a certificate, or with a damaged one: write the \
-                                   path of a PEM file with -----BEGIN CERTIFICATE-----";
-                    return Err(setting("SSL_CERT_FILE", problem));
-                }
-                RootCerts::from(certificates)
-            }
+            Some(path) => read_roots(&path).map_err(|problem| setting("SSL_CERT_FILE", problem))?,
             // Who chooses the operating system's TLS or verifier wants its roots as well.
-            None if cfg!(feature = "platform-verifier") || !cfg!(feature = "rustls") => {
-                RootCerts::PlatformVerifier
-            }
+            None if PLATFORM_VERIFIER || !cfg!(feature = "rustls") => RootCerts::PlatformVerifier,
             None => RootCerts::WebPki,
         };
         // ureq's default is rustls even in a build without it, and then panics.
         let provider = if cfg!(feature = "rustls") { TlsProvider::Rustls } else { TlsProvider::NativeTls };
         let tls = TlsConfig::builder().provider(provider).root_certs(roots).build();
-        let no_proxy = match variable("NO_PROXY")? {
-            Some(hosts) => hosts,
-            None => variable("no_proxy")?.unwrap_or_default(),
-        };
+        let no_proxy =
+            variable("NO_PROXY")?.or(variable("no_proxy")?).unwrap_or_default().to_ascii_lowercase();
         let no_proxy = no_proxy.split(|c: char| c == ',' || c.is_whitespace());
-        let no_proxy = no_proxy.filter(|host| !host.is_empty()).map(str::to_ascii_lowercase).collect();
+        let no_proxy = no_proxy.filter(|host| !host.is_empty()).map(str::to_owned).collect();
         let config = ureq::Agent::config_builder()
             .user_agent(concat!("sf-login/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
@@ -115,17 +87,34 @@ impl Client {
     }
 }
 
-/// A pipe could keep this waiting, or never end; it is not even opened.
-fn read_pem(path: &OsStr) -> io::Result<Vec<u8>> {
-    let found = fs::metadata(path)?;
-    // A directory says so itself.
+const PLATFORM_VERIFIER: bool = cfg!(feature = "platform-verifier");
+
+/// The certificates of a file, or what is wrong with it.
+fn read_roots(path: &OsStr) -> Result<RootCerts, String> {
+    let unreadable = |why: &dyn fmt::Display| format!("names a file that cannot be read: {why}");
+    let found = fs::metadata(path).map_err(|error| unreadable(&error))?;
+    // A pipe could keep this waiting, or never end; it is not even opened. A directory says so itself.
     if !found.is_file() && !found.is_dir() {
-        return Err(io::Error::other("not a regular file: write the path of one"));
+        return Err(unreadable(&"not a regular file: write the path of one"));
     }
     if found.len() > 16 * 1024 * 1024 {
-        return Err(io::Error::other("larger than 16 MiB: write the path of a file with certificates alone"));
+        return Err(unreadable(&"larger than 16 MiB: write the path of a file with certificates alone"));
     }
-    fs::read(path)
+    let pem = fs::read(path).map_err(|error| unreadable(&error))?;
+    // Behind a byte order mark, the first certificate would not be seen.
+    let pem = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&pem);
+    let certificates = parse_pem(pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(Some(certificate)),
+        Ok(_) => None,
+        Err(_) => Some(None),
+    });
+    let certificates: Option<Vec<_>> = certificates.collect();
+    // ureq takes an empty list, and then trusts nobody without saying why.
+    let certificates = certificates.filter(|certificates| !certificates.is_empty()).ok_or(
+        "names a file without a certificate, or with a damaged one: write the path of a PEM file with \
+         -----BEGIN CERTIFICATE-----",
+    )?;
+    Ok(RootCerts::from(certificates))
 }
 
 fn is_unusable_socks(proxy: &ureq::Proxy) -> bool {
@@ -141,29 +130,31 @@ fn env_proxy() -> Result<Option<ureq::Proxy>, Error> {
         let Some(url) = variable(name)? else {
             continue;
         };
-        let url = url.trim().trim_end_matches('/');
-        // After an unencoded / in a password, what is before it would be the host.
-        let has_path = url.split_once("://").map_or(url, |(_, rest)| rest).contains(['/', '?', '#']);
-        // A port that is none would silently be 80.
-        let has_bad_port = |proxy: &ureq::Proxy| {
-            let authority = proxy.uri().authority().map_or("", |authority| authority.as_str());
-            let end = authority.rsplit(['@', ']']).next().unwrap_or_default();
-            end.contains(':') && proxy.uri().port_u16().is_none_or(|port| port == 0)
-        };
-        let proxy = ureq::Proxy::new(url)
-            .ok()
-            .filter(|proxy| !has_path && !proxy.host().is_empty() && !has_bad_port(proxy))
-            .ok_or_else(|| {
+        return match parse_proxy(url.trim().trim_end_matches('/')) {
+            None => {
                 let problem = "is not a proxy's URL: write e.g. http://proxy.example.com:3128, with \
                                special characters of a password percent-encoded";
-                setting(name, problem)
-            })?;
-        if is_unusable_socks(&proxy) {
-            let problem = "names a SOCKS proxy, which this build lacks: enable sf-login's \
-                           feature socks-proxy, or name an http proxy";
-            return Err(setting(name, problem));
-        }
-        return Ok(Some(proxy));
+                Err(setting(name, problem))
+            }
+            Some(proxy) if is_unusable_socks(&proxy) => {
+                let problem = "names a SOCKS proxy, which this build lacks: enable sf-login's \
+                               feature socks-proxy, or name an http proxy";
+                Err(setting(name, problem))
+            }
+            proxy => Ok(proxy),
+        };
     }
     Ok(None)
+}
+
+/// Reads a proxy's URL, where it means what it seems to mean.
+fn parse_proxy(url: &str) -> Option<ureq::Proxy> {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = authority.rsplit(['@', ']']).next()?;
+    let port = host.split_once(':').map(|(_, port)| port.parse::<u16>());
+    // After an unencoded / in a password, what is before it would be the host; a port that is none, 80.
+    if authority.contains(['/', '?', '#']) || port.is_some_and(|port| !matches!(port, Ok(1..))) {
+        return None;
+    }
+    ureq::Proxy::new(url).ok().filter(|proxy| !proxy.host().is_empty())
 }

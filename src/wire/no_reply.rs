@@ -49,21 +49,16 @@ impl NoReply {
         proxy: Option<&ureq::Proxy>,
         status: Option<u16>,
     ) -> NoReply {
-        let unsent = sent == Some(false);
-        let (cause, words) = cause_of(error, deadline, sent, proxy.is_some(), status);
-        let after_connecting = matches!(
+        let (cause, mut words) = cause_of(error, deadline, sent, proxy.is_some(), status);
+        let is_connected = matches!(
             cause,
             Cause::ReplyTimeout | Cause::ConnectionLost | Cause::NotHttp | Cause::Truncated | Cause::TooLarge
         );
-        let words = match proxy {
-            Some(proxy) if !after_connecting || unsent => {
-                let scheme = if proxy.protocol() == ureq::ProxyProtocol::Https { "https://" } else { "" };
-                format!("through the proxy {scheme}{}:{}: {words}", proxy.host(), proxy.port())
-            }
-            _ => words,
-        };
-        let fault = fault_of(error, cause, sent);
-        NoReply { cause, words, status, fault, retry_after: None }
+        if let Some(proxy) = proxy.filter(|_| !is_connected || sent == Some(false)) {
+            let scheme = if proxy.protocol() == ureq::ProxyProtocol::Https { "https://" } else { "" };
+            words = format!("through the proxy {scheme}{}:{}: {words}", proxy.host(), proxy.port());
+        }
+        NoReply { cause, words, status, fault: fault_of(error, cause, sent), retry_after: None }
     }
 }
 
@@ -78,72 +73,67 @@ fn cause_of(
     status: Option<u16>,
 ) -> (Cause, String) {
     use io::ErrorKind as Io;
+    use ureq::Error::{
+        BodyExceedsLimit, ConnectProxyFailed, HostNotFound, Protocol, Timeout, Tls, TlsRequired,
+    };
     use ureq::Timeout::{Connect, Resolve};
 
-    let unsent = sent == Some(false);
     let text = error.to_string();
     let text = text.trim_start_matches("io: ");
     let says = |words: &str| text.to_ascii_lowercase().contains(words);
     let io = io_error(error);
-    let is_name_unknown = matches!(error, ureq::Error::HostNotFound)
-        || io.is_some_and(|io| says("lookup address") || is_windows_unknown_host(io));
-    let is_tls = matches!(error, ureq::Error::Tls(_) | ureq::Error::TlsRequired)
-        || io.is_some_and(|io| io.kind() == Io::InvalidData)
-        || text.starts_with("rustls: ")
-        || text.starts_with("native-tls: ");
+    let kind = io.map(io::Error::kind);
+    let code = io.and_then(io::Error::raw_os_error);
+    // A SOCKS proxy that takes no name and password, or not these. The operating system's own denials, a
+    // firewall's say, have its number.
+    let is_denied =
+        kind == Some(Io::PermissionDenied) && code.is_none() || text == "no acceptable auth methods";
+    // Windows says it in the user's language, under numbers of its own.
+    let is_name_unknown = matches!(error, HostNotFound)
+        || io.is_some() && says("lookup address")
+        || cfg!(windows) && matches!(code, Some(11001..=11004));
+    let is_tls = matches!(error, Tls(_) | TlsRequired)
+        || kind == Some(Io::InvalidData)
+        || ["rustls: ", "native-tls: "].iter().any(|begin| text.starts_with(begin));
+    let unsent = sent == Some(false);
     let within = |timeout: Duration| format!("within {} s", timeout.as_secs_f64());
-    let connecting = within(CONNECT_TIMEOUT.min(deadline.timeout));
+    let (connecting, whole) = (within(CONNECT_TIMEOUT.min(deadline.timeout)), within(deadline.timeout));
+    let is = |cause, words: &str| (cause, words.to_owned());
     match error {
-        ureq::Error::Timeout(Resolve) => {
-            (Cause::NameTimeout, format!("the name was not resolved {connecting}"))
-        }
-        ureq::Error::Timeout(Connect) => (Cause::ConnectTimeout, format!("could not connect {connecting}")),
-        ureq::Error::Timeout(_) if unsent => {
-            (Cause::ConnectTimeout, format!("could not connect {}", within(deadline.timeout)))
-        }
-        ureq::Error::Timeout(_) => {
-            (Cause::ReplyTimeout, format!("no complete reply {}", within(deadline.timeout)))
-        }
-        ureq::Error::BodyExceedsLimit(limit) => (Cause::TooLarge, format!("larger than {} MiB", limit >> 20)),
-        _ if status.is_some() => (Cause::Truncated, "truncated or corrupted".to_owned()),
-        ureq::Error::ConnectProxyFailed(_) => {
+        Timeout(Resolve) => is(Cause::NameTimeout, &format!("the name was not resolved {connecting}")),
+        Timeout(Connect) => is(Cause::ConnectTimeout, &format!("could not connect {connecting}")),
+        Timeout(_) if unsent => is(Cause::ConnectTimeout, &format!("could not connect {whole}")),
+        Timeout(_) => is(Cause::ReplyTimeout, &format!("no complete reply {whole}")),
+        BodyExceedsLimit(limit) => is(Cause::TooLarge, &format!("larger than {} MiB", limit >> 20)),
+        _ if status.is_some() => is(Cause::Truncated, "truncated or corrupted"),
+        ConnectProxyFailed(_) => {
             let answer = text.rsplit_once(" responded ").and_then(|(_, status)| status.split('/').next());
             match answer.and_then(|status| status.parse().ok()) {
-                Some(status) => (Cause::Proxy(status), format!("it answered {status} to CONNECT")),
-                None => (Cause::Proxy(0), text.to_owned()),
+                Some(status) => is(Cause::Proxy(status), &format!("it answered {status} to CONNECT")),
+                None => is(Cause::Proxy(0), text),
             }
         }
-        // A SOCKS proxy that takes no name and password, or not these. The operating system's own denials, a
-        // firewall's say, have its number.
-        _ if through_proxy
-            && sent != Some(true)
-            && (io.is_some_and(|io| io.kind() == Io::PermissionDenied && io.raw_os_error().is_none())
-                || text == "no acceptable auth methods") =>
-        {
-            (Cause::Proxy(407), text.to_owned())
-        }
-        _ if is_name_unknown => (Cause::NameNotFound, "the host name was not found".to_owned()),
-        ureq::Error::Protocol(_) => (Cause::NotHttp, format!("not an HTTP reply ({text})")),
+        _ if through_proxy && sent != Some(true) && is_denied => is(Cause::Proxy(407), text),
+        _ if is_name_unknown => is(Cause::NameNotFound, "the host name was not found"),
+        Protocol(_) => is(Cause::NotHttp, &format!("not an HTTP reply ({text})")),
         // An alert is the server's word about this side.
         _ if says("certificate") && !says("alert") => {
             // rustls goes on with times in seconds since 1970, and with all algorithms that it knows.
             let text = text.split(": verification time").next().unwrap_or_default();
             let text = text.split(" {").next().unwrap_or_default();
-            (Cause::Certificate, format!("TLS: {text}"))
+            is(Cause::Certificate, &format!("TLS: {text}"))
         }
-        _ if is_tls => (Cause::Tls, format!("TLS: {text}")),
-        _ => match io.map(io::Error::kind) {
-            Some(Io::ConnectionRefused) => {
-                (Cause::ConnectionRefused, "the connection was refused".to_owned())
-            }
+        _ if is_tls => is(Cause::Tls, &format!("TLS: {text}")),
+        _ => match kind {
+            Some(Io::ConnectionRefused) => is(Cause::ConnectionRefused, "the connection was refused"),
             Some(Io::HostUnreachable | Io::NetworkUnreachable | Io::NetworkDown | Io::AddrNotAvailable) => {
-                (Cause::Unreachable, text.to_owned())
+                is(Cause::Unreachable, text)
             }
             Some(Io::UnexpectedEof | Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe) => {
                 let when = if unsent { " before the request was sent" } else { "" };
-                (Cause::ConnectionLost, format!("the connection was lost{when}"))
+                is(Cause::ConnectionLost, &format!("the connection was lost{when}"))
             }
-            _ => (Cause::Other, text.to_owned()),
+            _ => is(Cause::Other, text),
         },
     }
 }
@@ -176,9 +166,4 @@ fn io_error(error: &ureq::Error) -> Option<&io::Error> {
         ureq::Error::Io(io) => Some(io),
         _ => None,
     }
-}
-
-/// Windows' own numbers for a host that is not known; the words are in the user's language.
-fn is_windows_unknown_host(error: &io::Error) -> bool {
-    cfg!(windows) && error.raw_os_error().is_some_and(|code| (11001..=11004).contains(&code))
 }

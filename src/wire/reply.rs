@@ -148,57 +148,57 @@ pub(crate) enum Misfit {
 
 /// Reads JSON, or tells where it does not fit and what was expected there, without quoting a value.
 pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Misfit> {
-    serde_json::from_str(text).map_err(|error| {
-        let at = format!("line {} column {}", error.line(), error.column());
-        if !error.is_data() {
-            return Misfit::NotJson(format!("not JSON at {at}"));
-        }
-        let place = place_in_json(text, error.line(), error.column());
-        let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
-        let words = error.to_string();
-        let words = words.rsplit_once(" at line ").map_or(&*words, |(words, _)| words);
-        // serde's own errors name a value, then what the type expects; what others hold is not known.
-        let expected = ["invalid type", "invalid value", "invalid length", "unknown variant"]
-            .iter()
-            .any(|begin| words.starts_with(begin))
-            .then(|| words.rsplit_once(", expected "))
-            .flatten();
-        if let Some(field) = words.strip_prefix("duplicate field ") {
-            return Misfit::Unfit(format!("JSON with the field {field} twice ({at})"));
-        }
-        Misfit::Unfit(match (words.strip_prefix("missing field "), expected) {
-            (Some(field), _) => format!("JSON without the field {field}{place} ({at})"),
-            // The one value that is worth telling, and never a secret.
-            (None, Some((_, expected))) if words.starts_with("invalid type: null,") => {
-                format!("JSON null that does not fit the type asked for{place}, expected {expected} ({at})")
-            }
-            (None, Some((_, expected))) => {
-                format!("JSON that does not fit the type asked for{place}, expected {expected} ({at})")
-            }
-            (None, None) => format!("JSON that does not fit the type asked for{place} ({at})"),
-        })
-    })
+    serde_json::from_str(text).map_err(|error| misfit(text, &error))
+}
+
+fn misfit(json: &str, error: &serde_json::Error) -> Misfit {
+    let at = format!("line {} column {}", error.line(), error.column());
+    if !error.is_data() {
+        return Misfit::NotJson(format!("not JSON at {at}"));
+    }
+    let place = place_in_json(json, error.line(), error.column());
+    let place = if place.is_empty() { place } else { format!(" at {place}") };
+    let words = error.to_string();
+    let words = words.rsplit_once(" at line ").map_or(&*words, |(words, _)| words);
+    // serde's own errors name a value, then what the type expects; what others hold is not known.
+    let is_serdes = ["invalid type", "invalid value", "invalid length", "unknown variant"]
+        .iter()
+        .any(|begin| words.starts_with(begin));
+    let what = if let Some(field) = words.strip_prefix("missing field ") {
+        format!("without the field {field}{place}")
+    } else if let Some(field) = words.strip_prefix("duplicate field ") {
+        format!("with the field {field} twice")
+    } else if let (Some((value, expected)), true) = (words.rsplit_once(", expected "), is_serdes) {
+        // The one value that is worth telling, and never a secret.
+        let null = if value == "invalid type: null" { "null " } else { "" };
+        format!("{null}that does not fit the type asked for{place}, expected {expected}")
+    } else {
+        format!("that does not fit the type asked for{place}")
+    };
+    Misfit::Unfit(format!("JSON {what} ({at})"))
 }
 
 /// The path to a place in JSON, such as `records[3].Name`.
 fn place_in_json(json: &str, line: usize, column: usize) -> String {
-    let before: usize = json.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let end = before + column;
     /// What is read is never deeper; what is skipped can be as deep as the reply is long.
     const DEEPEST: usize = 128;
+    let before: usize = json.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let end = before + column;
     // For each object or array around: the name it is at, in quotes, or a bracket; and the commas before.
     let mut path = Vec::new();
-    let mut deeper = 0_usize;
+    let mut depth = 0_usize;
     let mut last = "";
     for (token, begin) in json_tokens(json).take_while(|(_, begin)| *begin < end) {
-        let is_deepest = path.len() == DEEPEST;
         match (token, path.last_mut()) {
-            ("{" | "[", _) if is_deepest => deeper += 1,
-            ("}" | "]", _) if deeper > 0 => deeper -= 1,
-            _ if deeper > 0 => {}
-            ("{", _) => path.push(("", 0)),
-            ("[", _) => path.push(("[", 0)),
-            ("}" | "]", _) => drop(path.pop()),
+            ("{" | "[", _) => {
+                depth += 1;
+                path.push((token.trim_matches('{'), 0));
+                path.truncate(DEEPEST);
+            }
+            ("}" | "]", _) => {
+                depth = depth.saturating_sub(1);
+                path.truncate(depth);
+            }
             (":", Some((name, _))) => *name = last,
             (",", Some((_, commas))) if begin + 1 < end => *commas += 1,
             _ => {}

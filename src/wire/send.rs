@@ -77,11 +77,11 @@ impl Client {
             let pause = pauses.next().map(|pause| retry_after.unwrap_or(pause));
             match pause.filter(|pause| repeat && *pause < deadline.left()) {
                 Some(pause) => {
-                    let why = match (&outcome, fault) {
-                        (Ok(reply), _) => format!("HTTP {}", reply.status),
-                        (Err(NoReply { status: Some(status), .. }), _) => format!("HTTP {status}, truncated"),
-                        (Err(_), Some(Fault::NotDone)) => "nothing was sent".to_owned(),
-                        (Err(_), _) => "no whole reply came".to_owned(),
+                    let why = match &outcome {
+                        Ok(reply) => format!("HTTP {}", reply.status),
+                        Err(NoReply { status: Some(status), .. }) => format!("HTTP {status}, truncated"),
+                        Err(NoReply { fault: Some(Fault::NotDone), .. }) => "nothing was sent".to_owned(),
+                        Err(_) => "no whole reply came".to_owned(),
                     };
                     log::debug!("{} is sent again in {} ms: {why}", request.method, pause.as_millis());
                     thread::sleep(pause);
