@@ -33,7 +33,7 @@ impl Context<'_> {
         let withheld = matches!(&kind, ErrorKind::Refused { description, .. } if description == WITHHELD);
         let said = said.to_lowercase();
         let case = Case { symptom, said, withheld, host: self.host, tried: self.tried, outcome };
-        Error::new(kind, self.tried(), hints(&case), outcome)
+        Error::new(kind, Some(self.tried()), hints(&case), outcome)
     }
 
     /// What was tried, in words; the path may be one that the API made, as that of a query's next page.

@@ -1,6 +1,6 @@
 //! `Error`: what failed, why, and what to look at; how it reads.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -183,8 +183,8 @@ impl Error {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, tried: String, hints: Vec<String>, outcome: Outcome) -> Error {
-        Error(Arc::new(Failure { kind, tried: Some(tried), hints, outcome, retry_after: None }))
+    pub(crate) fn new(kind: ErrorKind, tried: Option<String>, hints: Vec<String>, outcome: Outcome) -> Error {
+        Error(Arc::new(Failure { kind, tried, hints, outcome, retry_after: None }))
     }
 
     pub(crate) fn asks_to_wait(mut self, retry_after: Option<Duration>) -> Error {
@@ -205,85 +205,66 @@ impl Error {
 
 pub(crate) fn setting(name: &str, problem: impl Into<String>) -> Error {
     let kind = ErrorKind::Setting { name: name.to_owned(), problem: problem.into() };
-    Error(Arc::new(Failure {
-        kind,
-        tried: None,
-        hints: Vec::new(),
-        outcome: Outcome::Failed,
-        retry_after: None,
-    }))
+    Error::new(kind, None, Vec::new(), Outcome::Failed)
 }
 
 /// How many reasons, or fields, are more than a person reads.
 const MOST: usize = 10;
 
-/// One line of a message. Whatever words come into it, they end no line: the next could pass for one of ours.
-struct Line<'f, 'a>(&'f mut fmt::Formatter<'a>);
-
-impl Line<'_, '_> {
-    fn next(&mut self, begin: &str, text: &str) -> fmt::Result {
-        write!(self.0, "\n{begin}")?;
-        self.write_str(text)
-    }
-}
-
-impl fmt::Write for Line<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-        text.chars().try_for_each(|c| self.0.write_char(if ends_line(c) { ' ' } else { c }))
-    }
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = Line(f);
-        match &self.0.kind {
-            ErrorKind::Setting { name, problem } => write!(line, "{name} {problem}"),
-            ErrorKind::Transport { host, cause } => write!(line, "no reply from {host}: {cause}"),
+        let first = match &self.0.kind {
+            ErrorKind::Setting { name, problem } => format!("{name} {problem}"),
+            ErrorKind::Transport { host, cause } => format!("no reply from {host}: {cause}"),
             ErrorKind::Refused { status, error, description } => match &**description {
-                "" => write!(line, "login refused: {error} (HTTP {status})"),
-                _ => write!(line, "login refused: {description} ({error}, HTTP {status})"),
+                "" => format!("login refused: {error} (HTTP {status})"),
+                _ => format!("login refused: {description} ({error}, HTTP {status})"),
             },
             ErrorKind::Api { status, errors } => {
-                let (shown, more) = errors.split_at(errors.len().min(MOST));
-                let reasons: Vec<String> = shown.iter().map(ApiError::to_string).collect();
-                write!(line, "request refused: {}", reasons.join("; "))?;
-                if !more.is_empty() {
-                    write!(line, "; and {} more", more.len())?;
-                }
-                write!(line, " (HTTP {status})")?;
-                // What is to be read as lines: the SOQL, and the caret below its mistake.
-                for error in shown {
-                    let (lines, _) = error.message.rsplit_once('\n').unwrap_or_default();
-                    lines.lines().try_for_each(|text| line.next("  ", text))?;
-                }
-                Ok(())
+                let reasons: Vec<String> = errors.iter().take(MOST).map(ApiError::to_string).collect();
+                let more = errors.len().saturating_sub(MOST);
+                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+                format!("request refused: {}{more} (HTTP {status})", reasons.join("; "))
             }
             ErrorKind::Unexpected { status, problem } => {
-                write!(line, "unexpected reply: {problem} (HTTP {status})")
+                format!("unexpected reply: {problem} (HTTP {status})")
             }
-        }?;
-        let tried = self.0.tried.iter().map(|tried| ("tried: ", tried));
-        let hints = self.0.hints.iter().map(|hint| ("hint: ", hint));
-        tried.chain(hints).try_for_each(|(begin, text)| line.next(begin, text))
+        };
+        f.write_str(&one_line(&first))?;
+        if let ErrorKind::Api { errors, .. } = &self.0.kind {
+            // What is to be read as lines: the SOQL, and the caret below its mistake.
+            for error in errors.iter().take(MOST) {
+                let (lines, _) = error.message.rsplit_once('\n').unwrap_or_default();
+                lines.lines().try_for_each(|text| write!(f, "\n  {}", one_line(text)))?;
+            }
+        }
+        if let Some(tried) = &self.0.tried {
+            write!(f, "\ntried: {}", one_line(tried))?;
+        }
+        self.0.hints.iter().try_for_each(|hint| write!(f, "\nhint: {}", one_line(hint)))
     }
 }
 
 impl fmt::Display for ApiError {
     /// On one line: of a message of several lines, the last, which says what is wrong.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = Line(f);
         let message = self.message.lines().next_back().unwrap_or_default().trim();
-        match (&*self.error_code, message) {
-            (code, "") => line.write_str(code),
-            ("", message) => line.write_str(message),
-            (code, message) => write!(line, "{message} ({code})"),
-        }?;
+        let said = match (&*self.error_code, message) {
+            (said, "") | ("", said) => said.to_owned(),
+            (code, message) => format!("{message} ({code})"),
+        };
+        f.write_str(&one_line(&said))?;
         match self.fields.split_at(self.fields.len().min(MOST)) {
             ([], _) => Ok(()),
-            (fields, _) => write!(line, " [fields: {}]", fields.join(", ")),
+            (fields, _) => write!(f, " [fields: {}]", one_line(&fields.join(", "))),
         }
     }
+}
+
+/// Whatever words come into a line, they end none: the next could pass for one of ours.
+fn one_line(text: &str) -> String {
+    let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    text.chars().map(|c| if ends_line(c) { ' ' } else { c }).collect()
 }
 
 impl fmt::Debug for Error {
