@@ -73,12 +73,12 @@
 //!   repeated, and a truncated reply is an error.
 //!
 //! Not covered: memory is not wiped; the API repeating a secret in an encoding (base64, say, or letters that
-//! look alike); a secret that is plain words and comes back rearranged, or with letters between its own; the
-//! instance's name, as the login host gives it; at log level trace, ureq's own records, and at debug what a
-//! server writes into headers like `Server`; what a caller's agent is made of (middleware, resolver,
-//! connectors); a body delimited only by the connection's end, which cannot be told from a truncated one (JSON
-//! that was truncated is still an error); a proxy that sends its answer to `CONNECT` byte by byte, which the
-//! deadline does not end.
+//! look alike) or in pieces, a few letters to each field; a secret that is plain words and comes back rearranged,
+//! or with letters between its own; the instance's name, as the login host gives it; at log level trace, ureq's
+//! own records, and at debug what a server writes into headers like `Server`; what a caller's agent is made of
+//! (middleware, resolver, connectors); a body delimited only by the connection's end, which cannot be told from a
+//! truncated one (JSON that was truncated is still an error); a proxy that sends its answer to `CONNECT` byte by
+//! byte, which the deadline does not end.
 //!
 //! # Memory
 //!
