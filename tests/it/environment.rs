@@ -273,24 +273,15 @@ fn settings_that_do_not_go_together_are_refused_before_anything_is_sent() {
     let token = ("SF_ACCESS_TOKEN", OLD.to_owned());
     let instance = ("SF_ORG_INSTANCE_URL", org.url());
     let with = |name, value: &str| vec![token.clone(), instance.clone(), (name, value.to_owned())];
+    let no_instance = "SF_ORG_INSTANCE_URL is not set: write the instance that SF_ACCESS_TOKEN is for";
+    let no_token =
+        "SF_ACCESS_TOKEN is not set, but SF_ORG_INSTANCE_URL is: set both, or unset SF_ORG_INSTANCE_URL";
     let cases = [
-        (
-            vec![token.clone()],
-            "SF_ORG_INSTANCE_URL is not set: write the instance that SF_ACCESS_TOKEN is for",
-        ),
-        (
-            vec![instance.clone()],
-            "SF_ACCESS_TOKEN is not set, but SF_ORG_INSTANCE_URL is: set both, or unset SF_ORG_INSTANCE_URL",
-        ),
+        (vec![token.clone()], no_instance),
+        (vec![instance.clone()], no_token),
         // One of them empty is one of them unset, credentials or not.
-        (
-            [&org.env()[..], &[token.clone(), ("SF_ORG_INSTANCE_URL", String::new())]].concat(),
-            "SF_ORG_INSTANCE_URL is not set: write the instance that SF_ACCESS_TOKEN is for",
-        ),
-        (
-            [&org.env()[..], std::slice::from_ref(&instance)].concat(),
-            "SF_ACCESS_TOKEN is not set, but SF_ORG_INSTANCE_URL is: set both, or unset SF_ORG_INSTANCE_URL",
-        ),
+        ([&org.env()[..], &[token.clone(), ("SF_ORG_INSTANCE_URL", String::new())]].concat(), no_instance),
+        ([&org.env()[..], std::slice::from_ref(&instance)].concat(), no_token),
         (vec![], NOTHING_SET),
         (
             vec![("SF_ACCESS_TOKEN", format!("{OLD} ")), instance.clone()],

@@ -8,7 +8,7 @@ use fake_org::{
     USER_ID, USERNAME,
 };
 use serde_json::{Value, json};
-use sf_login::{App, Login};
+use sf_login::App;
 
 use crate::support::{
     LIMITS, OLD, TOKEN_PATH, agent, agent_through, assert_sent, failed, headline, host, jwt_bearer,
@@ -105,26 +105,6 @@ fn a_session_renews_with_a_fresh_assertion() {
     let requests = org.take_requests();
     assert_eq!(paths(&requests), [LIMITS, TOKEN_PATH, LIMITS]);
     assert!(exp(&requests[1]) > first);
-}
-
-#[test]
-fn jwt_bearer_is_refused_as_salesforce_does() {
-    let org = Org::start();
-    let refused = |login: Login, code: &str, description: &str| {
-        let logins = org.logins();
-        let error = login.login_url(org.url()).token().unwrap_err();
-        assert_eq!(headline(&error), format!("login refused: {description} ({code}, HTTP 400)"));
-        assert!(error.is_refused_login() && !error.is_transient() && org.logins() == logins + 1, "{error}");
-    };
-    let by = |client_id: &str, user: &str, key: &str| App::without_secret(client_id).jwt_bearer(user, key);
-    let right = by(CLIENT_ID, USERNAME, JWT_KEY);
-    let key = include_str!("keys/keys.txt").lines().find_map(|line| line.strip_prefix("rsa 4096: ")).unwrap();
-    refused(by("3MVG9other", USERNAME, JWT_KEY), "invalid_client_id", "client identifier invalid");
-    refused(by(CLIENT_ID, "eve", JWT_KEY), "invalid_grant", "user hasn't approved this consumer");
-    refused(by(CLIENT_ID, USERNAME, key), "invalid_grant", "invalid assertion");
-    refused(right.clone().audience("https://x"), "invalid_grant", "audience is invalid");
-    org.setup(|setup| setup.clock_ahead = 600);
-    refused(right, "invalid_grant", "expired authorization code");
 }
 
 #[test]

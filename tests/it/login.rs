@@ -218,42 +218,25 @@ fn session_logs_in_again_and_once_in_every_flow() {
 }
 
 #[test]
-fn redirects_are_not_followed_in_any_exchange() {
+fn redirects_are_not_followed_and_replies_are_capped_in_every_exchange() {
     let other = Org::start();
-    for exchange in EXCHANGES {
-        for status in [301, 302, 303, 307, 308] {
-            let org = Org::start();
-            let to = format!("{}{}", other.url(), exchange.path);
-            org.always(exchange.path, Answer::redirect(status, to));
-            let error = (exchange.login)(&org).token().unwrap_err();
-            assert_eq!(
-                headline(&error),
-                format!(
-                    "unexpected reply: a redirect to {}, which was not followed (HTTP {status})",
-                    other.addr()
-                ),
-                "{}",
-                exchange.name
-            );
-            assert_eq!(org.requests().len(), exchange.requests, "{}", exchange.name);
-        }
-    }
-    assert_eq!(other.connections(), 0);
-}
-
-#[test]
-fn replies_are_capped_in_every_exchange() {
     let large = " ".repeat(2 * 1024 * 1024);
     for exchange in EXCHANGES {
-        for status in [200, 400] {
+        let to = format!("{}{}", other.url(), exchange.path);
+        let not_followed = &*format!("a redirect to {}, which was not followed", other.addr());
+        let redirects =
+            [301, 302, 303, 307, 308].map(|status| (status, Answer::redirect(status, &to), not_followed));
+        let capped = [200, 400].map(|status| (status, Answer::json(status, &large), "larger than 1 MiB"));
+        for (status, answer, problem) in redirects.into_iter().chain(capped) {
             let org = Org::start();
-            org.always(exchange.path, Answer::json(status, &large));
+            org.always(exchange.path, answer);
             let error = (exchange.login)(&org).token().unwrap_err();
-            let message = format!("unexpected reply: larger than 1 MiB (HTTP {status})");
+            let message = format!("unexpected reply: {problem} (HTTP {status})");
             assert_eq!(headline(&error), message, "{}", exchange.name);
             assert_eq!(org.requests().len(), exchange.requests, "{}", exchange.name);
         }
     }
+    assert_eq!(other.connections(), 0);
 }
 
 #[test]

@@ -66,16 +66,6 @@ fn binary_sends_exactly_these_bytes() {
 }
 
 #[test]
-fn empty_security_token_changes_nothing() {
-    let org = Org::start();
-    org.setup(|setup| setup.security_token_required = false);
-    login(&org).security_token("").token().unwrap();
-    let requests = org.take_requests();
-    assert_eq!(requests[0].param("password").as_deref(), Some(PASSWORD));
-    assert_eq!(requests[0].form().len(), 5);
-}
-
-#[test]
 fn latest_security_token_counts() {
     let org = Org::start();
     login(&org).security_token("an old one").security_token(SECURITY_TOKEN).token().unwrap();

@@ -7,10 +7,10 @@ mod transient;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, REDIRECT_URI};
+use fake_org::{Answer, Org, REDIRECT_URI};
 use serde_json::{Value, json};
 use sf_login::ureq::http;
-use sf_login::{App, Error, Login, Session, Token};
+use sf_login::{Error, Login, Session, Token};
 
 use crate::support::{
     AUTHORIZE_PATH, EXCHANGES, OLD, REVOKE_PATH, SITE_TOKEN_PATH, TOKEN_PATH, at_once, client_credentials,
@@ -148,7 +148,11 @@ fn the_table_of_retries_holds_where_nothing_was_sent() {
         refuse_connections(&org, row, 9);
         let error = (row.send)(&org).unwrap_err();
         let said = headline(&error);
-        assert!(said.starts_with(&format!("no reply from {}: ", host(&org))), "{}: {said}", row.name);
+        // Where there is no body, it is not known, and a read is repeated all the same.
+        let bare = matches!(row.name, "get" | "query" | "run OPTIONS");
+        let when = if bare { "" } else { " before the request was sent" };
+        let told = format!("no reply from {}: the connection was lost{when}", host(&org));
+        assert_eq!(said, told, "{}", row.name);
         assert!(error.is_transient(), "{}: {said}", row.name);
         assert_eq!(org.connections(), before + 3, "{}: no more than three tries", row.name);
         assert_eq!(sent_to(&org, row.path), 0, "{}", row.name);
@@ -159,16 +163,10 @@ fn the_table_of_retries_holds_where_nothing_was_sent() {
 fn a_port_that_refuses_is_tried_three_times() {
     let (unused, _kept) = nobody();
     let url = &format!("http://{unused}");
-    let ways: [(&str, Attempt); 6] = [
+    let ways: [(&str, Attempt); 3] = [
         ("get", |session| session.get::<Value>("x").map(drop)),
-        ("post", |session| session.post::<Value>("x", &1).map(drop)),
         ("delete", |session| session.delete("x")),
         ("run POST without a body", |session| run(&session, "POST", "")),
-        ("revoke", Session::revoke),
-        ("login", |session| {
-            let url = session.token().instance_url().to_owned();
-            App::new(CLIENT_ID, CLIENT_SECRET).password("ada", "secret").login_url(url).token().map(drop)
-        }),
     ];
     at_once(ways, |(name, send)| {
         let session = Session::new(Token::new(OLD, url).unwrap()).unwrap();

@@ -92,24 +92,6 @@ fn server_that_does_not_speak_tls_is_told() {
 }
 
 #[test]
-fn handshake_that_is_truncated_is_tried_again() {
-    let org = Org::start_tls();
-    org.refuse_next_connections(2);
-    let token = login(&org).token().unwrap();
-    assert_eq!(token.user_id(), Some(USER_ID));
-    assert_eq!((org.connections(), org.logins()), (3, 1));
-
-    org.refuse_next_connections(3);
-    let error = login(&org).token().unwrap_err();
-    assert_eq!(
-        headline(&error),
-        format!("no reply from {}: the connection was lost before the request was sent", host(&org))
-    );
-    assert!(error.is_transient());
-    assert_eq!((org.connections(), org.logins()), (6, 1));
-}
-
-#[test]
 fn certificate_file_without_a_certificate_is_refused() {
     let org = Org::start_tls();
     let none = "SSL_CERT_FILE names a file without a certificate, or with a damaged one: write the path of a PEM file with \
@@ -134,26 +116,7 @@ fn certificate_file_without_a_certificate_is_refused() {
 
 #[test]
 #[cfg(unix)]
-fn certificate_file_that_cannot_be_read_is_refused() {
-    let org = Org::start_tls();
-    let gone = format!("{}/gone.pem", env!("CARGO_TARGET_TMPDIR"));
-    let directory = std::env::temp_dir().display().to_string();
-    for (path, why) in
-        [(gone, "No such file or directory (os error 2)"), (directory, "Is a directory (os error 21)")]
-    {
-        let run = sf_login(&with(&org.env(), "SSL_CERT_FILE", &path), &[]);
-        assert_eq!(
-            run,
-            failed(2, &format!("SSL_CERT_FILE names a file that cannot be read: {why}")),
-            "{path}"
-        );
-    }
-    assert_eq!(org.connections(), 0);
-}
-
-#[test]
-#[cfg(unix)]
-fn certificate_file_that_may_never_end_is_not_read() {
+fn certificate_file_that_cannot_be_read_or_may_never_end_is_refused() {
     use crate::support::{SOON, within};
 
     let org = Org::start_tls();
@@ -165,7 +128,13 @@ fn certificate_file_that_may_never_end_is_not_read() {
     fs::File::options().write(true).open(&huge).unwrap().set_len((16 << 20) + 1).unwrap();
     let regular = "not a regular file: write the path of one";
     let large = "larger than 16 MiB: write the path of a file with certificates alone";
-    for (path, why) in [("/dev/zero", regular), (&pipe, regular), (&huge, large)] {
+    for (path, why) in [
+        ("/no/such/file", "No such file or directory (os error 2)"),
+        ("/", "Is a directory (os error 21)"),
+        ("/dev/zero", regular),
+        (&pipe, regular),
+        (&huge, large),
+    ] {
         let env = with(&org.env(), "SSL_CERT_FILE", path);
         let run = within(SOON, move || sf_login(&env, &[]));
         let expected = format!("SSL_CERT_FILE names a file that cannot be read: {why}");

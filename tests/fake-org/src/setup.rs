@@ -28,10 +28,6 @@ pub struct Setup {
     pub refusal: Option<&'static Refusal>,
     /// The one audience that assertions may have. Default: the URL to which they are sent.
     pub audience: Option<String>,
-    /// How far the org's clock is ahead of this machine's, in seconds. Default: 0.
-    pub clock_ahead: i64,
-    /// Whether codes have expired before they are exchanged. Default: false.
-    pub expire_codes: bool,
     /// The access token that every login gets. Default: a new one each time.
     pub token: Option<String>,
     /// How many requests a session is good for. Default: any number.
@@ -60,8 +56,6 @@ impl Default for Setup {
             errors_to_callback: false,
             refusal: None,
             audience: None,
-            clock_ahead: 0,
-            expire_codes: false,
             token: None,
             session_uses: None,
             instance_url: None,

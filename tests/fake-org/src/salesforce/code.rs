@@ -97,9 +97,6 @@ impl Salesforce {
         let Some(code) = code.filter(|_| place.site.is_some()) else {
             return Err(("invalid_grant", "invalid authorization code"));
         };
-        if self.setup.expire_codes {
-            return Err(("invalid_grant", "expired authorization code"));
-        }
         if form.get("redirect_uri") != Some(&code.redirect_uri) {
             return Err(REDIRECT_URI_MISMATCH);
         }

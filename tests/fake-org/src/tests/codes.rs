@@ -105,15 +105,3 @@ fn a_code_challenge_is_checked_against_its_verifier() {
 fn hash(verifier: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(verifier.as_bytes()))
 }
-
-#[test]
-fn whoever_is_not_taken_for_a_program_sees_a_page() {
-    let org = Org::start();
-    let no_header = authorize(&org, FORM, &ASKED);
-    let right = basic(SITE_USERNAME, SITE_PASSWORD);
-    let no_site = exchange(&org, "POST", "/services/oauth2/authorize", &right, &form(&ASKED));
-    for page in [no_header, no_site] {
-        assert_eq!(page.status, 200);
-        assert!(page.body.contains("<title>Login | Salesforce</title>"));
-    }
-}

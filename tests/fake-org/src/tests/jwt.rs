@@ -37,6 +37,7 @@ fn what_is_wrong_with_an_assertion_is_told_in_salesforces_words() {
     let org = Org::start();
     let now = text::now() / 1000;
     for (claim, value, told) in [
+        ("iss", json!("x"), json!("client identifier invalid")),
         ("aud", json!("127.0.0.1"), json!("audience is invalid")),
         ("aud", json!(["http://127.0.0.1"]), json!("audience is invalid")),
         ("aud", json!("http://127.0.0.1/"), json!("audience is invalid")),

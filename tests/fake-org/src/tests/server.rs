@@ -30,9 +30,8 @@ fn answers_misbehave_to_the_byte() {
 }
 
 #[test]
-fn heads_that_are_too_long_are_refused() {
+fn headers_that_are_too_long_are_refused() {
     let org = Org::start();
-    assert_eq!(exchange(&org, "GET", &format!("/{}", "x".repeat(17_000)), "", "").status, 414);
     let long = format!("X: {}\r\n", "x".repeat(33_000));
     assert_eq!(exchange(&org, "GET", "/", &long, "").status, 431);
 }
