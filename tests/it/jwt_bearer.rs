@@ -12,16 +12,16 @@ use sf_login::App;
 
 use crate::support::{
     LIMITS, OLD, TOKEN_PATH, agent, agent_through, assert_sent, failed, headline, host, jwt_bearer,
-    only_request, paths, sf_login, shown, token, with, without,
+    only_request, paths, run, sf_login, shown, token, with, without,
 };
 
 #[test]
 fn jwt_bearer_is_one_post_of_exactly_these_bytes() {
     let org = Org::start();
     let begin = now();
-    let run = sf_login(&org.env_for("jwt_bearer"), &["--format", "json"]);
-    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
-    let reply: Value = serde_json::from_str(&run.stdout).unwrap();
+    let printed = sf_login(&org.env_for("jwt_bearer"), &["--format", "json"]);
+    assert_eq!((printed.code, &*printed.stderr), (Some(0), ""));
+    let reply: Value = serde_json::from_str(&printed.stdout).unwrap();
     assert_eq!(reply["id"], format!("{}/id/{ORG_ID}/{USER_ID}", org.url()));
 
     let request = only_request(&org);
@@ -34,6 +34,19 @@ fn jwt_bearer_is_one_post_of_exactly_these_bytes() {
     let exp = claims["exp"].as_u64().unwrap();
     assert_eq!(claims, json!({ "iss": CLIENT_ID, "sub": USERNAME, "aud": org.url(), "exp": exp }));
     assert!((begin + 300..=now() + 300).contains(&exp), "{exp}");
+
+    // By something that is not ours.
+    let verify = r#"command -v openssl >/dev/null || exec echo 'Verified OK: skipped, for lack of openssl'
+        openssl dgst -sha256 -verify <(openssl x509 -pubkey -noout <<<"$CERTIFICATE") \
+            -signature <(base64 -d <<<"$SIGNATURE") <(printf %s "$SIGNED")"#;
+    let env = [
+        ("CERTIFICATE", JWT_CERTIFICATE.to_owned()),
+        ("SIGNATURE", BASE64_STANDARD.encode(part(&assertion, 2))),
+        ("SIGNED", assertion.rsplit_once('.').unwrap().0.to_owned()),
+        ("PATH", std::env::var("PATH").unwrap()),
+    ];
+    let openssl = run(&env, "bash", &["-c", verify], b"");
+    assert!(openssl.code == Some(0) && openssl.stdout.starts_with("Verified OK"), "{openssl:?}");
 }
 
 #[test]
