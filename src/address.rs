@@ -105,10 +105,9 @@ fn check_host(host: &str, is_site: bool) -> Result<(), BadUrl> {
     // A dot can be what is missing.
     let ends = MISSPELT.iter().map(|right| (typing_errors(domain, right), format!("{subdomain}{right}")));
     let hosts = GENERIC[..2].iter().map(|right| (typing_errors(host, right), (*right).to_owned()));
+    let problem = "is probably misspelt, so nothing is sent to it";
     match ends.chain(hosts).min_by_key(|(errors, _)| *errors) {
-        Some((..=2, meant)) => {
-            Err(BadUrl::new("is probably misspelt, so nothing is sent to it", instead(&meant)))
-        }
+        Some((..=2, meant)) => Err(BadUrl::new(problem, instead(&meant))),
         _ => Ok(()),
     }
 }

@@ -14,6 +14,9 @@ const WINDOW: usize = 6;
 /// passphrase are an ordinary word.
 const API_WINDOW: usize = 12;
 
+/// What stands in place of words that are not shown.
+pub(crate) const WITHHELD: &str = "(withheld: it could hold a secret)";
+
 /// What no message may show.
 #[derive(Clone, Default)]
 pub(crate) struct Secrets {
@@ -36,7 +39,7 @@ struct Known {
 struct Forms {
     /// Each `WINDOW` letters and digits of a secret; and how many of these, one beginning a letter after the
     /// other, are a part of it in what the API says.
-    windows: HashMap<u128, usize>,
+    windows: HashMap<Vec<char>, usize>,
     /// What is shorter, and the shape of a text in which it is to be found.
     short: Vec<(Shape, String)>,
 }
@@ -71,9 +74,10 @@ impl Secrets {
     /// Whether a part of a secret stands in `said`, in any case and whatever stands between its letters.
     pub(crate) fn stand_in(&self, said: &str) -> bool {
         let forms = self.known.forms.get_or_init(|| Forms::of(&self.known.secrets));
+        let letters: Vec<char> = letters(said).chars().collect();
         let mut in_a_row = 0;
-        let has_part = windows(&letters(said)).any(|window| {
-            let needed = forms.windows.get(&window);
+        let has_part = letters.windows(WINDOW).any(|window| {
+            let needed = forms.windows.get(window);
             in_a_row = if needed.is_some() { in_a_row + 1 } else { 0 };
             needed.is_some_and(|needed| self.told || in_a_row >= *needed)
         });
@@ -87,11 +91,10 @@ impl Secrets {
 
     /// A host, whose words may end with a few digits, as `na139` does, and a port.
     pub(crate) fn host(&self, authority: &str) -> String {
-        let is_port = |port: &str| port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit());
-        let (host, _) =
-            authority.rsplit_once(':').filter(|(_, port)| is_port(port)).unwrap_or((authority, ""));
-        let name = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
-        let name = host.split(['.', '-']).map(name).collect::<Vec<_>>().join(".");
+        let parts = authority.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        let host = parts.map_or(authority, |(host, _)| host);
+        let names = host.split(['.', '-']).map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()));
+        let name = names.collect::<Vec<_>>().join(".");
         let is_loopback = host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
         let is_plain = is_loopback || host.len() - name.len() <= 4 && self.may_show(&name);
         // As a whole as well: the digits that were left out can be a secret's.
@@ -104,7 +107,8 @@ impl Forms {
         let mut forms = Forms::default();
         for secret in secrets {
             let letters = letters(secret);
-            match letters.chars().count() {
+            let each: Vec<char> = letters.chars().collect();
+            match each.len() {
                 // What is never shown needs no search.
                 0 if one_line(secret).is_empty() => {}
                 0 => forms.short.push((one_line, one_line(secret))),
@@ -113,8 +117,8 @@ impl Forms {
                 4..WINDOW => forms.short.push((self::letters, letters)),
                 length => {
                     let in_a_row = length.min(API_WINDOW) - WINDOW + 1;
-                    for window in windows(&letters).skip(WINDOW - 1) {
-                        let needed = forms.windows.entry(window).or_insert(in_a_row);
+                    for window in each.windows(WINDOW) {
+                        let needed = forms.windows.entry(window.to_vec()).or_insert(in_a_row);
                         *needed = in_a_row.min(*needed);
                     }
                 }
@@ -123,8 +127,6 @@ impl Forms {
         forms
     }
 }
-
-pub(crate) const WITHHELD: &str = "(withheld: it could hold a secret)";
 
 /// What is secret in a token: of Salesforce's session ids, what follows the org's id and the `!`.
 pub(crate) fn secret_of(token: &str) -> &str {
@@ -145,21 +147,9 @@ fn is_plain(text: &str) -> bool {
     })
 }
 
-/// The last `WINDOW` letters and digits, after each of them. A letter is 21 bits, and a place without one yet is
-/// ones, which no letter is.
-fn windows(letters: &str) -> impl Iterator<Item = u128> {
-    const BITS: usize = 21;
-    letters.chars().scan(u128::MAX, |window, c| {
-        *window = (*window << BITS | u128::from(c)) & (u128::MAX >> (128 - WINDOW * BITS));
-        Some(*window)
-    })
-}
-
 /// The letters and digits of a text, one after another.
 fn letters(text: &str) -> String {
-    let mut letters = without_case(text);
-    letters.retain(is_letter);
-    letters
+    without_case(text).chars().filter(|c| is_letter(*c)).collect()
 }
 
 /// The letters and digits of a text, with a space before and after each word.
@@ -184,17 +174,12 @@ const LONGEST_QUOTE: usize = 500;
 /// Words as a message may show them: on one line, without what moves a terminal's cursor or hides text, and
 /// not too long.
 pub(crate) fn printable(text: &str) -> String {
-    // No more words than have room.
-    capped(&visible_words(text).take(LONGEST_QUOTE).collect::<Vec<_>>().join(" "))
+    capped(&one_line(text))
 }
 
 fn one_line(text: &str) -> String {
-    visible_words(text).collect::<Vec<_>>().join(" ")
-}
-
-fn visible_words(text: &str) -> impl Iterator<Item = String> {
     let words = text.split_whitespace().map(|word| word.chars().filter(|c| is_visible(*c)).collect());
-    words.filter(|word: &String| !word.is_empty())
+    words.filter(|word: &String| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// As `printable`, but lines stay lines, and what stands below another thing stays below it.

@@ -29,10 +29,8 @@ impl Refusal {
         }
         // What a server that is down says in JSON, or a proxy before it, is no word about the credentials; but
         // what names a token it does not give is the token endpoint's.
-        let is_outage = |refusal: &Refusal| {
-            token.is_none() && !(300..=403).contains(&reply.status) && !refusal.is_known()
-        };
-        Refusal::of(&fields).filter(|refusal| !is_outage(refusal))
+        let is_its_own = token.is_some() || (300..=403).contains(&reply.status);
+        Refusal::of(&fields).filter(|refusal| is_its_own || refusal.is_known())
     }
 
     pub(crate) fn of(fields: &Map<String, Value>) -> Option<Refusal> {
@@ -49,18 +47,10 @@ impl Refusal {
 
     /// Whether its code is one of OAuth's or of Salesforce's.
     fn is_known(&self) -> bool {
-        const BEGINNINGS: [&str; 8] = [
-            "invalid_",
-            "inactive_",
-            "unsupported_",
-            "unauthorized_client",
-            "access_denied",
-            "redirect_uri_",
-            "app_not_found",
-            "oauth_",
-        ];
+        let beginnings = "invalid_ inactive_ unsupported_ unauthorized_client access_denied redirect_uri_ \
+                          app_not_found oauth_";
         let error = self.error.to_ascii_lowercase();
-        self.may_pass() || BEGINNINGS.iter().any(|beginning| error.starts_with(beginning))
+        self.may_pass() || beginnings.split(' ').any(|beginning| error.starts_with(beginning))
     }
 
     /// Whether it says nothing against the credentials.
@@ -71,8 +61,8 @@ impl Refusal {
 
     /// Whatever the status says, refused credentials must not be sent again.
     pub(crate) fn fault(&self, reply: &Reply) -> Option<Fault> {
-        let asks = self.error.eq_ignore_ascii_case("unknown_error")
-            && self.description.to_lowercase().contains("retry your request");
+        let is_unknown = self.error.eq_ignore_ascii_case("unknown_error");
+        let asks = is_unknown && self.description.to_lowercase().contains("retry your request");
         let passing = if asks { Fault::Unavailable } else { Fault::Passing };
         self.may_pass().then(|| reply.fault().unwrap_or(passing))
     }
@@ -106,22 +96,19 @@ pub(crate) fn api_errors(reply: &Reply) -> Vec<ApiError> {
     let error = |value: &Value| {
         let either = |a: &str, b: &str| value.get(a).or(value.get(b)).map(text);
         let (code, message) = (either("errorCode", "error"), either("message", "error_description"));
-        if code.is_none() && message.is_none() {
-            return None;
-        }
         let fields = value.get("fields").and_then(Value::as_array).into_iter().flatten();
-        Some(ApiError {
-            error_code: code.unwrap_or_default(),
-            message: message.unwrap_or_default(),
-            fields: fields.take(MOST).map(text).collect(),
-        })
+        let fields = fields.take(MOST).map(text).collect();
+        let is_one = code.is_some() || message.is_some();
+        let (error_code, message) = (code.unwrap_or_default(), message.unwrap_or_default());
+        is_one.then_some(ApiError { error_code, message, fields })
     };
-    let alone = |message| vec![ApiError { error_code: String::new(), message, fields: Vec::new() }];
+    let alone = |message: &str| {
+        vec![ApiError { error_code: String::new(), message: message.to_owned(), fields: Vec::new() }]
+    };
     let told = match reply.json() {
         Some(Value::Array(urls)) if reply.status == 300 => {
             let urls: Vec<String> = urls.iter().take(MOST).map(text).collect();
-            let message = format!("the external id matches several records: {}", urls.join(", "));
-            alone(message)
+            alone(&format!("the external id matches several records: {}", urls.join(", ")))
         }
         Some(Value::Array(errors)) => errors.iter().take(MOST).filter_map(error).collect(),
         Some(value) => error(&value).into_iter().collect(),
@@ -129,8 +116,8 @@ pub(crate) fn api_errors(reply: &Reply) -> Vec<ApiError> {
     };
     // These come without a body, or with a page.
     match reply.status {
-        414 if told.is_empty() => alone("URI Too Long".to_owned()),
-        431 if told.is_empty() => alone("Request Header Fields Too Large".to_owned()),
+        414 if told.is_empty() => alone("URI Too Long"),
+        431 if told.is_empty() => alone("Request Header Fields Too Large"),
         _ => told,
     }
 }

@@ -29,20 +29,17 @@ impl Url {
     /// Reads a URL strictly: `http::Uri` drops a port that is out of range, loses fragments, and lets user
     /// info pass.
     pub(crate) fn parse(url: &str) -> Result<Url, BadUrl> {
-        const EXAMPLE: &str = "write e.g. https://ACME.my.salesforce.com";
-        let no_host = || BadUrl::new("holds no host name", EXAMPLE);
-        let (scheme, rest) =
-            url.split_once("://").ok_or_else(|| BadUrl::new("is not an absolute URL", EXAMPLE))?;
+        let example = |problem| BadUrl::new(problem, "write e.g. https://ACME.my.salesforce.com");
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| example("is not an absolute URL"))?;
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
         if authority.contains('@') {
             return Err(BadUrl::new("holds user info", "leave out what is before the @"));
         }
+        // The colons of an IPv6 address begin no port.
         let after_brackets = authority.rfind(']').map_or(0, |n| n + 1);
-        let (host, port) = match authority[after_brackets..].find(':') {
-            Some(n) => (&authority[..after_brackets + n], Some(&authority[after_brackets + n + 1..])),
-            None => (authority, None),
-        };
-        let port = match port.map(|port| (port.starts_with('+'), port.parse::<u16>())) {
+        let host_end = authority[after_brackets..].find(':').map_or(authority.len(), |n| after_brackets + n);
+        let (host, port) = authority.split_at(host_end);
+        let port = match port.strip_prefix(':').map(|port| (port.starts_with('+'), port.parse::<u16>())) {
             None => None,
             Some((false, Ok(port @ 1..))) => Some(port),
             Some(_) => return Err(BadUrl::new("holds a port that is not from 1 to 65535", "")),
@@ -51,19 +48,11 @@ impl Url {
         let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let (host, loopback) = match ipv6.map(str::parse::<Ipv6Addr>) {
             Some(Ok(ip)) => (format!("[{ip}]"), ip.is_loopback()),
-            Some(Err(_)) => return Err(no_host()),
-            None => {
-                let is_label = |label: &str| {
-                    matches!(label.len(), 1..64)
-                        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-                };
-                if host.len() > 253 || !host.split('.').all(is_label) {
-                    return Err(no_host());
-                }
-                let ip = host.parse::<Ipv4Addr>();
-                let loopback = host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback());
+            None if is_host_name(&host) => {
+                let loopback = host == "localhost" || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback());
                 (host, loopback)
             }
+            _ => return Err(example("holds no host name")),
         };
         let scheme = scheme.to_ascii_lowercase();
         let usual_port = match &*scheme {
@@ -76,14 +65,15 @@ impl Url {
             Some(port) if port != usual_port => format!("{host}:{port}"),
             _ => host.clone(),
         };
-        Ok(Url {
-            origin: format!("{scheme}://{authority}"),
-            authority,
-            host,
-            path: path.to_owned(),
-            loopback,
-        })
+        let origin = format!("{scheme}://{authority}");
+        Ok(Url { origin, authority, host, path: path.to_owned(), loopback })
     }
+}
+
+fn is_host_name(host: &str) -> bool {
+    let is_fit = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    host.len() <= 253
+        && host.split('.').all(|label| matches!(label.len(), 1..64) && label.bytes().all(is_fit))
 }
 
 /// Why a URL cannot be used, as the end of a sentence, and what to write instead.
