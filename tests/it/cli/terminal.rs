@@ -1,12 +1,10 @@
 //! What is said on a terminal, and only there.
 
-use std::process::{Command, Stdio};
-
 use fake_org::{Answer, Org, USER_ID};
 use serde_json::json;
 
 use super::TOKEN;
-use crate::support::{Env, Run, TOKEN_PATH, host, kept_env, run, with};
+use crate::support::{Env, Run, TOKEN_PATH, a_terminal_can_be_had, host, kept_env, run, with};
 
 const RECORDS: &str = "query 'SELECT Name FROM Account'";
 
@@ -87,14 +85,4 @@ fn on_terminal(env: &[(&'static str, String)], args: &str) -> Run {
     let path = std::env::var("PATH").unwrap_or_default();
     let env: Env = with(&with(env, "COMMAND", &command), "PATH", &path);
     run(&env, "sh", &["-c", "exec 3>&1; script -qec \"$COMMAND\" /dev/null >&2"], b"")
-}
-
-/// The program that lends one may be missing or another system's, and a sandbox may have none to lend.
-fn a_terminal_can_be_had() -> bool {
-    let probe = Command::new("script").args(["-qec", "test -t 2", "/dev/null"]).stdin(Stdio::null()).output();
-    let lent = probe.is_ok_and(|probe| probe.status.success());
-    if !lent {
-        println!("skipped: no terminal can be had here");
-    }
-    lent
 }

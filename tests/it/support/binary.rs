@@ -84,3 +84,13 @@ pub fn run(env: &[(&str, String)], program: impl AsRef<OsStr>, args: &[&str], in
     assert_no_secret(&run.stderr);
     run
 }
+
+/// Whether `script` lends a terminal. It may be missing or another system's, and a sandbox may have none to lend.
+pub fn a_terminal_can_be_had() -> bool {
+    let probe = Command::new("script").args(["-qec", "test -t 2", "/dev/null"]).stdin(Stdio::null()).output();
+    let lent = probe.is_ok_and(|probe| probe.status.success());
+    if !lent {
+        println!("skipped: no terminal can be had here");
+    }
+    lent
+}
