@@ -1,521 +1,288 @@
-//! The README's recipes, typed into the shells that it is for, and what becomes of them when the login fails.
+//! The recipes of README.md and examples/README.md as they stand there, in the shells that they are for: typed and
+//! pasted in a terminal, in a script under `set -e`, and with a login that is refused.
 #![cfg(unix)]
 
+mod place;
+mod terminal;
+mod unattended;
+
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, PASSWORD, SECURITY_TOKEN};
-use serde_json::{Value, json};
+use fake_org::{Answer, CLIENT_ID, CLIENT_SECRET, Org, USERNAME};
+use serde_json::json;
 
+use self::place::{PAGES, Place, TOKEN, exports, fail, is_here, org, recipes, settings};
+use self::terminal::{PROMPT, Terminal};
 use crate::support::{
-    Run, TOKEN_PATH, assert_no_secret, client_credentials_env, done, kept_env, login, run, sf_login, without,
+    Env, QUERY, a_terminal_can_be_had, at_once, client_credentials_env, done, sf_login, with, without,
 };
 
-const README: &str = include_str!("../../README.md");
+/// How often a recipe logs in, what it prints, and what is written, by it or of how it called a program, with
+/// <url> for the org's. The others are not for a shell, or have a test of their own.
+type Expected = (usize, &'static [&'static str], &'static [(&'static str, &'static str)]);
 
-const TOKEN: &str = "00D5g00000FakeO!AQ.of_a-test~+/=";
-
-#[test]
-fn every_recipe_of_the_readme_is_run_here() {
-    assert_eq!(recipes().count(), 14);
-    for (name, _) in recipes() {
-        assert!(include_str!("recipes.rs").contains(&format!("\"{name}\"")), "{name}");
-    }
+fn expected(name: &str) -> Option<Expected> {
+    const ASKED_SF: (&str, &str) =
+        ("sf.arguments", "[org][auth][show-access-token][--target-org][ADMIN][--json]");
+    const CURL_INPUT: (&str, &str) = ("curl.input", "Authorization: Bearer <token>\n");
+    const IN_SHELL: &[(&str, &str)] =
+        &[("environment", "\nSF_ACCESS_TOKEN=<token>\n"), ("environment", "\nSF_ORG_INSTANCE_URL=<url>\n")];
+    const TABLE: &str = "\tSync\t0055g00000Ada01AAB\t127.0.0.1\nby password: 2 of 3 logins\n";
+    Some(match name {
+        "query and get" => {
+            (3, &["\"Name\":\"Account 00002\"}\n", "\n2\n", "{\"DailyApiRequests\":{\"Max\":"], &[])
+        }
+        "sf" => {
+            const CALL: &str =
+                "[org][login][access-token][--instance-url][<url>][--set-default][--no-prompt]";
+            (1, &[], &[("sf.arguments", CALL), ("sf.environment", "\nSF_ACCESS_TOKEN=<token>\n")])
+        }
+        "curl" => {
+            const CALL: &str = "[--fail-with-body][-sS][-H][@-][-H][Content-Type: application/json]\
+                        [--data][{\"Name\":\"Ada\"}][<url>/services/data/v66.0/sobjects/Account]";
+            (1, &[], &[("curl.arguments", CALL), CURL_INPUT])
+        }
+        "describe" => (1, &[], &[("here/account.json", "\"name\":\"Account\"")]),
+        "why" => (0, &["\n\nInvalid Password\n  means: the password is wrong"], &[ASKED_SF]),
+        "who still uses it" => (0, &[TABLE], &[ASKED_SF]),
+        "password manager" => {
+            (0, &[], &[("pass.arguments", "[show][salesforce/secret]"), ("here/secret", CLIENT_SECRET)])
+        }
+        "password by standard input" => (1, &[TOKEN], &[("pass.arguments", "[show][salesforce/password]")]),
+        "csv" => (1, &["\"0015g0000000001AAA\",\"Account 00001\"\n"], &[]),
+        "several orgs" => (2, &["\"Remaining\":14999,", "\"Remaining\":14998,"], &[]),
+        "header" => {
+            const CALL: &str = "[--fail-with-body][-sS][-H][@-][<url>/services/data/v66.0/limits]";
+            (1, &[], &[("curl.arguments", CALL), CURL_INPUT])
+        }
+        "env file" => (1, &[], &[("here/.env", "SF_ACCESS_TOKEN=<token>\nSF_ORG_INSTANCE_URL=<url>\n")]),
+        "token in this shell" | "token in fish" => (1, &[], IN_SHELL),
+        "keep a token" => (1, &[], &[("home/.sf-token", "export SF_ACCESS_TOKEN='<token>'\n")]),
+        _ => return None,
+    })
 }
 
-#[test]
-fn no_shell_block_has_a_comment_which_zsh_would_take_for_a_command() {
-    let blocks = README.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
-    assert!(blocks.clone().count() > 10);
-    for block in blocks {
-        assert!(
-            !block.lines().any(|line| line.trim_start().starts_with('#') || line.contains(" #")),
-            "{block}"
-        );
+/// The folder and the variables that a recipe wants.
+fn prepare(name: &str, org: &Org) -> (Place, Env) {
+    let place = Place::new(org);
+    let env = match name {
+        "password by standard input" => without(&org.env(), "SF_PASSWORD"),
+        "password manager" => vec![("SF_CLIENT_SECRET_FILE", "secret".to_owned())],
+        "why" | "who still uses it" => {
+            let wrong = with(&org.env(), "SF_PASSWORD", "wrong");
+            for (env, code) in [(wrong, 3), (org.env(), 0), (client_credentials_env(org), 0)] {
+                assert_eq!(sf_login(&env, &[]).code, Some(code));
+            }
+            with(&client_credentials_env(org), "ADMIN", &format!("\"{}\"", org.administrator_token()))
+        }
+        _ => client_credentials_env(org),
+    };
+    for file in ["here/production", "here/uat"] {
+        place.write(file, &exports(&env));
     }
+    (place, env)
 }
 
-#[test]
-fn secrets_that_are_typed_are_exported_and_in_no_history() {
-    let asks = "consumer secret: \npassword: \nsecurity token: \n";
-    let cases = [
-        ("client credentials", "consumer secret: \n", format!("{CLIENT_SECRET}\n"), true),
-        ("username and password", asks, format!("{CLIENT_SECRET}\n{PASSWORD}\n{SECURITY_TOKEN}\n"), true),
-        ("username and password", asks, format!("{CLIENT_SECRET}\n{PASSWORD}\n\n"), false),
-    ];
-    in_each_shell(|shell| {
-        for (name, asks, answers, security_token) in &cases {
+/// The shells that are here; `sh` only where it is not dash's other name.
+fn shells() -> impl Iterator<Item = &'static str> {
+    let is_dash = fs::canonicalize("/bin/sh").is_ok_and(|file| file.ends_with("dash"));
+    let shells = ["bash", "zsh", "fish", "dash", "sh"].into_iter();
+    shells.filter(move |shell| is_here(shell) && !(*shell == "sh" && is_dash))
+}
+
+/// Follows each recipe in each of its shells: typed, or pasted where the login fails, or in a script.
+fn follow(on_terminal: bool, fails: Option<i32>) {
+    let (can_be_had, has_jq) = (!on_terminal || a_terminal_can_be_had(), is_here("jq"));
+    at_once(shells().filter(|_| can_be_had), |shell| {
+        for (name, text) in recipes() {
+            let Some((logins, prints, writes)) = expected(name) else { continue };
+            let not_its = if shell == "fish" { "token in this shell" } else { "token in fish" };
+            if name == not_its || (!has_jq && text.contains("jq ")) || (fails.is_some() && logins == 0) {
+                continue;
+            }
             let org = org();
-            org.setup(|setup| setup.security_token_required = *security_token);
+            let (place, env) = prepare(name, &org);
+            let before = org.logins();
+            fail(&org, fails);
+            let run = if on_terminal {
+                place.on_terminal(shell, name, fails.is_some(), &env)
+            } else {
+                place.in_script(shell, name, &env)
+            };
+            let case = format!("{shell}: {name}: {}{}", run.stdout, run.stderr);
+            if fails.is_some() {
+                // Typed, the first line of this one has the code.
+                let code = if on_terminal && name == "token in this shell" { Some(0) } else { fails };
+                assert!(run.code == code && case.contains("sf-login: "), "{code:?}: {case}");
+                assert_eq!((place.left(), place.noted("SF_ACCESS_TOKEN=")), (String::new(), false), "{case}");
+                // A script's next line is not run.
+                assert!(on_terminal || !place.noted(""), "{case}");
+            } else {
+                assert_eq!((run.code, &*run.stderr, org.logins() - before), (Some(0), "", logins), "{case}");
+                let full = |text: &str| text.replace("<token>", TOKEN).replace("<url>", &org.url());
+                assert!(prints.iter().all(|text| run.stdout.contains(text)), "{case}");
+                for (file, text) in writes {
+                    assert!(place.read(file).contains(&full(text)), "{case}: {}", place.read(file));
+                }
+                assert_eq!(place.noted("SF_ACCESS_TOKEN="), name.starts_with("token in"), "{case}");
+            }
+        }
+    });
+}
+
+#[test]
+fn each_recipe_does_in_a_script_what_it_says() {
+    follow(false, None);
+}
+
+#[test]
+fn each_recipe_does_what_it_says_when_it_is_typed() {
+    follow(true, None);
+}
+
+#[test]
+fn a_refused_login_ends_a_script_with_its_exit_code_and_leaves_nothing() {
+    follow(false, Some(3));
+}
+
+#[test]
+fn an_outage_ends_a_script_with_its_exit_code_and_leaves_nothing() {
+    follow(false, Some(1));
+}
+
+#[test]
+fn a_refused_login_leaves_nothing_where_the_recipe_was_pasted() {
+    follow(true, Some(3));
+}
+
+#[test]
+fn what_is_missing_is_not_taken_for_an_answer() {
+    let org = org();
+    for (name, code, says) in [
+        ("describe", 1, "sf-login: "),
+        ("csv", 1, "sf-login: "),
+        ("why", 2, "SF_ACCESS_TOKEN is not set"),
+        ("who still uses it", 2, "SF_ACCESS_TOKEN is not set"),
+    ] {
+        let (place, env) = prepare(name, &org);
+        if place.text(name).contains("jq ") && !is_here("jq") {
+            continue;
+        }
+        place.write("here/account.json", "committed");
+        let cut = Answer::json(200, json!({ "records": [], "fields": [] })).cut_after(5);
+        for path in ["/services/data/v66.0/sobjects/Account/describe", QUERY] {
+            org.always(path, cut.clone());
+        }
+        // Where `sf` has no such org, it says so in JSON.
+        let run = place.in_script("sh", name, &with(&env, "ADMIN", "null"));
+        let file = place.read("here/account.json");
+        assert_eq!((run.code, &*run.stdout, &*file), (Some(code), "", "committed"), "{name}: {}", run.stderr);
+        assert!(run.stderr.contains(says), "{name}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn who_still_uses_the_password_flow_is_told_by_both_its_names() {
+    let org = org();
+    let entry = |day: u8, flow: Option<&str>, application: &str| {
+        json!({
+            "LoginTime": format!("2026-11-{day}T09:12:03.000+0000"), "LoginSubType": flow,
+            "Application": application, "UserId": "0055g", "SourceIp": "203.0.113.7",
+        })
+    };
+    let old =
+        [entry(26, Some("OAuth Username-Password"), "B"), entry(25, Some("OauthUsernamePassword"), "B")];
+    let old = [&old[..], &[entry(24, Some("OauthUsernamePassword"), "A")]].concat();
+    let new = vec![entry(26, Some("OauthClientCredentials"), "A"), entry(26, None, "A")];
+    let rows = "1\t2026-11-24T09:12:03.000+0000\tA\t0055g\t203.0.113.7\n\
+                2\t2026-11-26T09:12:03.000+0000\tB\t0055g\t203.0.113.7\n";
+    let moved = (new.clone(), "by password: 0 of 2 logins\n".to_owned());
+    let both = ([old, new].concat(), format!("{rows}by password: 3 of 5 logins\n"));
+    for (records, table) in [moved, both].into_iter().filter(|_| is_here("jq")) {
+        let (place, env) = prepare("who still uses it", &org);
+        org.answer_to(QUERY, Answer::json(200, json!({ "done": true, "records": records })));
+        assert_eq!(place.in_script("sh", "who still uses it", &env), done(&table));
+    }
+}
+
+#[test]
+fn a_secret_that_is_typed_goes_into_its_file_and_nowhere_else() {
+    let org = org();
+    let can_be_had = a_terminal_can_be_had();
+    at_once(shells().filter(|_| can_be_had), |shell| {
+        // Nothing and Ctrl-C write nothing.
+        for (keys, code) in [(&*format!("{CLIENT_SECRET}\n"), 0), ("\n", 1), ("\u{3}", 130)] {
             let place = Place::new(&org);
-            let run = place.type_in(shell, name, answers, &[]);
-            assert_eq!((run.code, &*run.stdout), (Some(0), *asks), "{shell}: {}", run.stderr);
-            assert_eq!(
-                with_these(&place.environment("SF_"), &[]),
-                done(&format!("{TOKEN}\n")),
-                "{shell}: {name}"
-            );
-            let history = place.read("../history");
-            assert!(history.contains("read -rs SF_CLIENT_SECRET"), "{shell}: {history}");
-            assert_no_secret(&history);
-        }
-    });
-}
-
-#[test]
-fn query_and_get_print_records_and_a_resource() {
-    in_each_shell(|shell| {
-        let org = org();
-        org.seed_accounts(2);
-        let run = Place::new(&org).type_in(shell, "query and get", "", &org.env());
-        let lines: Vec<Value> =
-            run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        assert_eq!((run.code, lines.len()), (Some(0), 3), "{shell}: {}", run.stderr);
-        assert_eq!(lines[1]["Name"], "Account 00002", "{shell}");
-        assert!(lines[2]["DailyApiRequests"]["Remaining"].is_u64(), "{shell}");
-        assert_eq!(org.logins(), 2, "{shell}: as the README says");
-    });
-}
-
-#[test]
-fn the_token_is_there_for_the_shells_children() {
-    in_each_shell(|shell| {
-        let org = org();
-        let place = Place::new(&org);
-        let run = place.type_in(shell, "the token", "", &org.env());
-        assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell}: {}", run.stderr);
-        assert_eq!(place.token(), Some((TOKEN.to_owned(), org.url())), "{shell}");
-    });
-}
-
-#[test]
-fn fish_has_a_line_of_its_own() {
-    if !is_here("fish") {
-        return;
-    }
-    let org = org();
-    let place = Place::new(&org);
-    assert_eq!(place.in_fish("the token, fish", &org.env()), done(""));
-    assert_eq!(place.token(), Some((TOKEN.to_owned(), org.url())));
-
-    org.always(TOKEN_PATH, Answer::oauth_error("invalid_grant", "authentication failure"));
-    let place = Place::new(&org);
-    let run = place.in_fish("the token, fish", &org.env());
-    assert_eq!((run.code, &*run.stdout), (Some(3), ""));
-    assert_eq!(place.token(), None);
-}
-
-#[test]
-fn salesforces_cli_gets_the_token_by_its_environment() {
-    in_each_shell(|shell| {
-        let org = org();
-        let place = Place::new(&org);
-        let run = place.type_in(shell, "sf", "", &client_credentials_env(&org));
-        assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell}: {}", run.stderr);
-        place.assert_sf_got_the_token(&org);
-    });
-}
-
-#[test]
-fn curl_gets_the_token_by_its_standard_input() {
-    in_each_shell(|shell| {
-        let org = org();
-        let place = Place::new(&org);
-        let run = place.type_in(shell, "curl", "", &kept_env(&org, TOKEN));
-        assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell}: {}", run.stderr);
-        let url = format!("{}/services/data/v66.0/sobjects/Account", org.url());
-        let header = "Content-Type: application/json";
-        let body = r#"{"Name":"Ada & Co"}"#;
-        let options = ["--fail-with-body", "--silent", "--show-error", "-H", "@-"];
-        let arguments = [&options[..], &["-H", header, "--data", body, &url]].concat();
-        assert_eq!(place.arguments("curl"), arguments, "{shell}");
-        assert_eq!(place.read("curl.input"), format!("Authorization: Bearer {TOKEN}\n"), "{shell}");
-    });
-}
-
-#[test]
-fn a_password_manager_gives_the_secrets() {
-    in_each_shell(|shell| {
-        let org = org();
-        let knows = |what: &str| vec![("PASS_KNOWS", what.to_owned())];
-        let name = "secret from a password manager";
-        let place = Place::new(&org);
-        assert_eq!(place.type_in(shell, name, "", &knows(CLIENT_SECRET)).code, Some(0), "{shell}");
-        let exported = vec![("SF_CLIENT_SECRET".to_owned(), CLIENT_SECRET.to_owned())];
-        assert_eq!(place.environment("SF_"), exported, "{shell}");
-        assert_eq!(place.arguments("pass"), ["show", "salesforce/secret"], "{shell}");
-        // One that has none says so itself.
-        let place = Place::new(&org);
-        assert_eq!(place.type_in(shell, name, "", &[]).code, Some(1), "{shell}");
-        assert_eq!(place.environment("SF_"), [], "{shell}");
-
-        let name = "password from a password manager";
-        let env = without(&org.env(), "SF_PASSWORD");
-        let run = place.type_in(shell, name, "", &[env.clone(), knows(PASSWORD)].concat());
-        assert_eq!((run.code, run.stdout), (Some(0), format!("{TOKEN}\n")), "{shell}");
-        assert_eq!(place.arguments("pass"), ["show", "salesforce/password"], "{shell}");
-        // Nothing is not taken for an empty password.
-        let run = place.type_in(shell, name, "", &env);
-        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{shell}");
-        assert_eq!(org.logins(), 1, "{shell}");
-    });
-}
-
-#[test]
-fn log_out_ends_the_session_and_never_begins_one() {
-    in_each_shell(|shell| {
-        let org = Org::start();
-        let token = login(&org).token().expect("the login is right");
-        let kept = kept_env(&org, token.access_token());
-        let place = Place::new(&org);
-        assert_eq!(place.type_in(shell, "log out", "", &kept).code, Some(0), "{shell}");
-        assert_eq!(place.token(), None, "{shell}");
-        assert_eq!(sf_login(&kept, &["get", "limits"]).code, Some(4), "{shell}: it was logged out");
-
-        let run = place.type_in(shell, "log out", "", &org.env());
-        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{shell}: without a token");
-        assert_eq!(org.logins(), 1, "{shell}");
-    });
-}
-
-#[test]
-fn cron_repeats_an_outage_but_not_a_refused_login() {
-    let org = org();
-    org.seed_accounts(2);
-    let place = Place::new(&org);
-    let sf = place.folder.join("home/sf");
-    fs::create_dir_all(&sf).expect("there is room for a folder");
-    let settings: Vec<String> =
-        org.env().iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
-    fs::write(sf.join("settings"), settings.concat()).expect("there is room for a file");
-    let (_, command) = recipe("cron").split_once("* * * * ").expect("it has a time");
-    // As cron starts it.
-    let home = place.folder.join("home").display().to_string();
-    let env = [("HOME", home), ("PATH", "/usr/bin:/bin".to_owned())];
-    let cron = || run(&env, "/bin/sh", &["-c", command], b"");
-    let accounts = || fs::read_to_string(sf.join("accounts.jsonl")).map_or(0, |text| text.lines().count());
-
-    assert_eq!((cron(), accounts(), org.logins()), (done(""), 2, 1));
-    org.seed_accounts(1);
-    org.always(TOKEN_PATH, Answer::html(503, "Maintenance").header("Retry-After", "0"));
-    for _ in 0..2 {
-        assert!(cron().stderr.starts_with("sf-login: unexpected reply: "));
-    }
-    assert_eq!((accounts(), org.logins()), (2, 7), "two times three tries");
-    org.always(TOKEN_PATH, Answer::oauth_error("invalid_grant", "authentication failure"));
-    assert!(cron().stderr.starts_with("sf-login: login refused: authentication failure "));
-    org.behave();
-    assert_eq!(cron().stderr, "");
-    assert_eq!((accounts(), org.logins()), (2, 8), "it was not repeated");
-    fs::remove_file(sf.join("refused")).expect("it remembers the refusal");
-    assert_eq!((cron(), accounts(), org.logins()), (done(""), 3, 9));
-}
-
-#[test]
-fn github_masks_the_token_and_gives_the_next_step_all_that_it_needs() {
-    as_in_ci(|shell, options| {
-        let org = org();
-        let place = Place::new(&org);
-        let run = place.in_ci(shell, options, "GitHub", &org.env());
-        // Only the trace's own lines from before `set +x` are on standard error, which `run` has searched.
-        assert_eq!(
-            (run.code, run.stdout),
-            (Some(0), format!("::add-mask::{TOKEN}\n")),
-            "{shell} {options:?}"
-        );
-        let next_step = pairs(&place.read("github.env"), "");
-        assert_eq!(with_these(&next_step, &["get", "limits"]).code, Some(0), "{shell} {options:?}");
-    });
-}
-
-#[test]
-fn gitlab_logs_in_inside_the_job_and_keeps_the_token_there() {
-    as_in_ci(|shell, options| {
-        let org = org();
-        let place = Place::new(&org);
-        let run = place.in_ci(shell, options, "GitLab", &org.env());
-        assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell} {options:?}");
-        place.assert_sf_got_the_token(&org);
-        assert_eq!(place.token(), Some((TOKEN.to_owned(), org.url())), "for the lines that follow");
-    });
-}
-
-#[test]
-fn the_describe_is_replaced_as_a_whole() {
-    in_each_shell(|shell| {
-        let org = org();
-        let place = Place::new(&org);
-        fs::write(place.folder.join("here/account.json"), "committed").expect("there is room for a file");
-        let cut = Answer::json(200, json!({ "fields": [] })).cut_after(5);
-        org.answer_to("/services/data/v66.0/sobjects/Account/describe", cut);
-        let run = place.type_in(shell, "describe", "", &org.env());
-        assert_eq!((run.code, place.read("account.json")), (Some(1), "committed".to_owned()), "{shell}");
-
-        let run = place.type_in(shell, "describe", "", &org.env());
-        assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{shell}: {}", run.stderr);
-        let describe: Value = serde_json::from_str(&place.read("account.json")).expect("it is JSON");
-        assert_eq!(describe["name"], "Account", "{shell}");
-    });
-}
-
-#[test]
-fn a_recipe_fails_as_its_login_fails_and_leaves_nothing_behind() {
-    let refused = |org: &Org| {
-        let answer = Answer::oauth_error("invalid_grant", "authentication failure");
-        org.always(TOKEN_PATH, answer);
-    };
-    let away = |org: &Org| {
-        let answer = Answer::html(503, "Maintenance").header("Retry-After", "0");
-        org.always(TOKEN_PATH, answer);
-    };
-    let assert_failed = |case: &str, place: &Place, run: Run, code: i32| {
-        assert_eq!((run.code, &*run.stdout), (Some(code), ""), "{case}: {}", run.stderr);
-        assert!(run.stderr.contains("sf-login: "), "{case}: {}", run.stderr);
-        assert_eq!((place.token(), place.files()), (None, vec![]), "{case}");
-    };
-    for (set, code, logins) in [(&refused as &dyn Fn(&Org), 3, 1), (&away, 1, 3)] {
-        in_each_shell(|shell| {
-            for name in ["the token", "sf", "describe"] {
-                let org = org();
-                set(&org);
-                let place = Place::new(&org);
-                let run = place.type_in(shell, name, "", &org.env());
-                assert_failed(&format!("{shell}, {name}"), &place, run, code);
-                assert_eq!(org.logins(), logins, "{shell}, {name}");
+            let mut terminal = Terminal::open(&place, shell, &[]);
+            terminal.type_in(&format!("{}\n{}\n", place.text("settings"), place.text("secret")));
+            terminal.wait_for("consumer secret: ");
+            terminal.type_in(keys);
+            terminal.wait_for(PROMPT);
+            let run = terminal.note_and_exit(shell);
+            assert_eq!(run.code, Some(code), "{shell}: {}", run.stdout);
+            assert!(!run.stdout.contains(CLIENT_SECRET), "{shell}: {}", run.stdout);
+            assert!(place.read("stty").contains(" echo "), "{shell}: what is typed is shown again");
+            if code != 0 {
+                assert_eq!(place.left(), "", "{shell}");
+                continue;
             }
-        });
-        as_in_ci(|shell, options| {
-            for name in ["GitHub", "GitLab"] {
-                let org = org();
-                set(&org);
-                let place = Place::new(&org);
-                let run = place.in_ci(shell, options, name, &org.env());
-                assert_failed(&format!("{shell} {options:?}, {name}"), &place, run, code);
-                assert_eq!(org.logins(), logins, "{shell} {options:?}, {name}");
-            }
-        });
+            let noted = place.read("environment");
+            let run = sf_login(&settings(&noted), &["get", "limits"]);
+            assert_eq!((run.code, settings(&noted).len()), (Some(0), 4), "{shell}: {}", run.stderr);
+            assert_eq!(place.read("home/.sf-secret"), CLIENT_SECRET, "{shell}");
+            let files_with = |text| place.start(&["grep", "-rlF", text, "../home", "."], &[]).stdout;
+            assert_eq!(files_with(CLIENT_SECRET), "../home/.sf-secret\n", "{shell}");
+            assert_eq!(files_with("read -r secret").is_empty(), ["dash", "sh"].contains(&shell), "{shell}");
+        }
+        // Where it would be seen, or nobody is there, it does not ask.
+        let place = Place::new(&org);
+        let run = place.in_script(shell, "secret", &[("SF_CLIENT_SECRET_FILE", "secret".to_owned())]);
+        assert!(run.stdout.is_empty() && run.stderr.starts_with("stty: "), "{shell}: {run:?}");
+        assert_eq!((place.left(), place.noted("")), (String::new(), false), "{shell}");
+    });
+}
+
+#[test]
+fn a_kept_token_needs_no_login() {
+    let org = org();
+    for shell in shells() {
+        let (place, env) = prepare("keep a token", &org);
+        assert_eq!(place.in_script(shell, "keep a token", &env), done(""), "{shell}");
+        let _ = org.take_requests();
+        let run = place.in_script(shell, "kept token", &[]);
+        assert_eq!((run.code, org.requests().len()), (Some(0), 1), "{shell}: {}", run.stderr);
     }
 }
 
 #[test]
-fn the_readmes_reason_for_not_writing_eval_of_a_substitution_holds() {
+fn a_key_is_made_that_nobody_else_may_read() {
     let org = org();
-    org.always(TOKEN_PATH, Answer::oauth_error("invalid_grant", "authentication failure"));
-    let run = Place::new(&org).start(&["sh", "-c", "eval \"$(sf-login --format env)\""], "", &org.env());
-    assert_eq!(run.code, Some(0), "it hides that the login was refused");
-}
-
-// What these tests speak of.
-
-/// The README's blocks that follow `<!-- recipe: NAME -->`, each with its name.
-fn recipes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    README.split("<!-- recipe: ").skip(1).map(|rest| {
-        let (name, rest) = rest.split_once(" -->\n```").expect("a block follows the name");
-        let (_, rest) = rest.split_once('\n').expect("a block has a language");
-        let (text, _) = rest.split_once("\n```").expect("a block has an end");
-        (name, text)
-    })
-}
-
-fn recipe(name: &str) -> &'static str {
-    recipes().find(|(other, _)| *other == name).expect("the README has this recipe").1
-}
-
-/// The script in a recipe of YAML: what follows the first `|`, as far as it is indented.
-fn script(yaml: &str) -> String {
-    let (_, rest) = yaml.split_once("|\n").expect("there is a script");
-    let indent = &rest[..rest.len() - rest.trim_start().len()];
-    rest.lines().map_while(|line| line.strip_prefix(indent)).collect::<Vec<_>>().join("\n")
-}
-
-fn is_here(shell: &str) -> bool {
-    let outcome = Command::new(shell).args(["-c", ":"]).stdin(Stdio::null()).status();
-    let is_here = outcome.is_ok_and(|status| status.success());
-    if !is_here {
-        println!("skipped: this system has no {shell}");
-    }
-    is_here
-}
-
-/// The shells that README's blocks are for, as far as they are here.
-fn in_each_shell(test: impl Fn(&str)) {
-    ["bash", "zsh"].into_iter().filter(|shell| is_here(shell)).for_each(test);
-}
-
-/// As runners start a script, with and without a trace.
-fn as_in_ci(test: impl Fn(&str, &[&str])) {
-    for shell in ["sh", "bash"].into_iter().filter(|shell| is_here(shell)) {
-        test(shell, &["-e"]);
-        test(shell, &["-ex"]);
+    for shell in shells().filter(|_| is_here("openssl")) {
+        let place = Place::new(&org);
+        assert_eq!(place.in_script(shell, "key", &[]).code, Some(0), "{shell}");
+        let key = place.read("here/server.key");
+        let app = [("SF_FLOW", "jwt_bearer"), ("SF_CLIENT_ID", CLIENT_ID), ("SF_USERNAME", USERNAME)];
+        let more = [("SF_JWT_KEY", &*key), ("SF_LOGIN_URL", &*org.url())];
+        let env = [&app[..], &more].concat();
+        let env: Vec<_> = env.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        // The org has another certificate.
+        let says = "sf-login: login refused: invalid assertion (invalid_grant, HTTP 400)";
+        assert_eq!(sf_login(&env, &[]).headline(), says, "{shell}");
     }
 }
 
-/// An org where every login gets `TOKEN`.
-fn org() -> Org {
-    let org = Org::start();
-    org.setup(|setup| setup.token = Some(TOKEN.to_owned()));
-    org
-}
-
-/// The variables that these lines set, if their names begin so.
-fn pairs(lines: &str, prefix: &str) -> Vec<(String, String)> {
-    let pairs = lines.lines().filter(|line| line.starts_with(prefix)).filter_map(|line| line.split_once('='));
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
-/// Runs the binary with these variables.
-fn with_these(variables: &[(String, String)], args: &[&str]) -> Run {
-    let env: Vec<(&str, String)> = variables.iter().map(|(name, value)| (&**name, value.clone())).collect();
-    sf_login(&env, args)
-}
-
-/// Stands in for the programs that recipes call, and notes how it was called.
-const NOTER: &str = r#"#!/bin/sh
-program=${0##*/}
-for argument; do printf '%s\n' "$argument"; done > "../$program.arguments"
-case $program in
-    curl) cat > ../curl.input ;;
-    sf) printf %s "$SF_ACCESS_TOKEN" > ../sf.token ;;
-    pass) [ -n "$PASS_KNOWS" ] && printf '%s\n' "$PASS_KNOWS" ;;
-esac
-"#;
-
-/// The file that holds it, in place of any program. Made by a shell rather than by this process, whose
-/// threads start children all the time: what a child holds open for writing cannot be run.
-fn noter() -> &'static Path {
-    static FILE: OnceLock<PathBuf> = OnceLock::new();
-    FILE.get_or_init(|| {
-        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("noter");
-        let make = "cat > \"$FILE.$$\" && chmod +x \"$FILE.$$\" && mv \"$FILE.$$\" \"$FILE\"";
-        let env = [("FILE", file.display().to_string()), ("PATH", path())];
-        assert_eq!(run(&env, "sh", &["-c", make], NOTER.as_bytes()), done(""));
-        file
-    })
-}
-
-fn path() -> String {
-    std::env::var("PATH").unwrap_or_default()
-}
-
-/// A folder to follow recipes in, with programs that only note how they were called. `here` is where the
-/// shell is, `home` its HOME.
-struct Place {
-    folder: PathBuf,
-    org: String,
-}
-
-impl Place {
-    fn new(org: &Org) -> Place {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("sf-login-recipe-{}-{}", std::process::id(), COUNT.fetch_add(1, SeqCst));
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let bin = folder.join("home/.cargo/bin");
-        for new in [&bin, &folder.join("here")] {
-            fs::create_dir_all(new).expect("there is room for a folder");
-        }
-        symlink(env!("CARGO_BIN_EXE_sf-login"), bin.join("sf-login")).expect("there is room for a link");
-        for program in ["curl", "sf", "pass"] {
-            symlink(noter(), bin.join(program)).expect("there is room for a link");
-        }
-        Place { folder, org: org.url() }
+#[test]
+fn every_block_is_followed_here_and_has_no_comment() {
+    let tests = concat!(include_str!("recipes.rs"), include_str!("recipes/unattended.rs"));
+    let untested = recipes().find(|(name, _)| !tests.contains(&format!("\"{name}\"")));
+    assert_eq!(untested, None);
+    for block in PAGES.into_iter().flat_map(|page| page.split("\n\n```").skip(1)) {
+        let others = ["rust", "text", "powershell", "sh\ncargo ", "sh\nrustup "];
+        assert!(others.iter().any(|other| block.starts_with(other)), "it has no name: {block}");
     }
-
-    /// Types the recipe into the shell, what it asks for, and at last what notes the variables that the
-    /// shell's children see, and its history.
-    fn type_in(&self, shell: &str, name: &str, answers: &str, env: &[(&'static str, String)]) -> Run {
-        let options: &[&str] = if shell == "bash" { &["--norc", "--noprofile", "-i"] } else { &["-f", "-i"] };
-        let typed = format!(
-            "{}\n{answers}code=$?; env > ../environment; fc -l 1 > ../history; exit $code\n",
-            self.text(name)
-        );
-        self.start(&[&[shell], options].concat(), &typed, env)
-    }
-
-    fn in_fish(&self, name: &str, env: &[(&'static str, String)]) -> Run {
-        let script = format!("{}\nset code $status; env > ../environment; exit $code", self.text(name));
-        self.start(&["fish", "--no-config", "-c", &script], "", env)
-    }
-
-    /// Runs the script that a recipe has in its YAML.
-    fn in_ci(&self, shell: &str, options: &[&str], name: &str, env: &[(&'static str, String)]) -> Run {
-        // A trap, because the script may end the shell.
-        let script = format!("trap 'env > ../environment' EXIT\n{}", script(&self.text(name)));
-        self.start(&[&[shell], options, &["-c", &script]].concat(), "", env)
-    }
-
-    fn start(&self, command: &[&str], input: &str, env: &[(&'static str, String)]) -> Run {
-        let folder = self.folder.display();
-        let surroundings = [
-            ("PATH", format!("{folder}/home/.cargo/bin:{}", path())),
-            ("HOME", format!("{folder}/home")),
-            // Without it, fish takes letters apart.
-            ("LC_ALL", "C.UTF-8".to_owned()),
-            ("PS1", String::new()),
-            ("PS2", String::new()),
-            ("GITHUB_ENV", "github.env".to_owned()),
-        ];
-        let cd = format!("cd '{folder}/here' && exec \"$@\"");
-        run(
-            &[env, &surroundings[..]].concat(),
-            "sh",
-            &[&["-c", &cd, "sh"], command].concat(),
-            input.as_bytes(),
-        )
-    }
-
-    /// The recipe, for this org's app.
-    fn text(&self, name: &str) -> String {
-        let text = recipe(name).replace("https://ACME.my.salesforce.com", &self.org);
-        text.replace("https://login.salesforce.com", &self.org).replace("3MVG9...", CLIENT_ID)
-    }
-
-    /// The variables that the shell's children saw, when the recipe was through, if their names begin so.
-    fn environment(&self, prefix: &str) -> Vec<(String, String)> {
-        let environment = fs::read_to_string(self.folder.join("environment")).expect("the recipe has ended");
-        pairs(&environment, prefix)
-    }
-
-    /// The token that the shell's children saw, and its instance.
-    fn token(&self) -> Option<(String, String)> {
-        let value = |name: &str| Some(self.environment(&format!("{name}=")).pop()?.1);
-        value("SF_ACCESS_TOKEN").zip(value("SF_ORG_INSTANCE_URL"))
-    }
-
-    /// What the recipe has left in its folder.
-    fn files(&self) -> Vec<String> {
-        let files = fs::read_dir(self.folder.join("here")).expect("the folder is ours");
-        files
-            .map(|file| file.expect("the folder is ours").file_name().to_string_lossy().into_owned())
-            .collect()
-    }
-
-    /// What the recipe, or a program that it called, has written.
-    fn read(&self, file: &str) -> String {
-        let text = fs::read_to_string(self.folder.join("here").join(file));
-        text.or_else(|_| fs::read_to_string(self.folder.join(file))).unwrap_or_else(|e| panic!("{file}: {e}"))
-    }
-
-    fn arguments(&self, program: &str) -> Vec<String> {
-        self.read(&format!("{program}.arguments")).lines().map(str::to_owned).collect()
-    }
-
-    #[track_caller]
-    fn assert_sf_got_the_token(&self, org: &Org) {
-        let url = org.url();
-        let arguments =
-            ["org", "login", "access-token", "--instance-url", &url, "--set-default", "--no-prompt"];
-        assert_eq!(self.arguments("sf"), arguments);
-        assert_eq!(self.read("sf.token"), TOKEN);
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // What cannot be deleted is in cargo's folder for such things.
-        let _ = fs::remove_dir_all(&self.folder);
+    for block in PAGES.into_iter().flat_map(|page| page.split("```sh\n").skip(1)) {
+        // zsh would take it for a command.
+        let mut lines = block.lines().take_while(|line| !line.starts_with("```"));
+        assert!(!lines.any(|line| line.starts_with('#') || line.contains(" #")), "{block}");
     }
 }
