@@ -45,4 +45,5 @@ mod cli;
 mod errors;
 mod examples;
 mod hints;
+mod readme;
 mod recipes;
