@@ -151,4 +151,5 @@ pub use wire::url::path_segment;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../examples/README.md")]
 struct Readme;
