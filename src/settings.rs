@@ -68,7 +68,7 @@ impl Settings {
     }
 
     /// The settings that the flow uses, by their names.
-    fn values(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let of_flow = match &self.flow {
             Flow::Password { username, password, security_token } => {
                 vec![("username", &**username), ("password", password), ("security_token", security_token)]
@@ -118,7 +118,7 @@ impl Settings {
 //
 // To what a new one needs here and in `exchange` the compiler leads. It does not lead to: a method of `App`; its
 // name in `Login::read_env`, and there its variables in `ENV_VARS`; what it demands in `Settings::check`; the
-// hints that it needs, and those that must not speak of it (`Case::is_password` and its like).
+// hints that it needs, and those that must not speak of it (`Case::by`).
 #[derive(Clone)]
 #[rustfmt::skip]
 pub(crate) enum Flow {

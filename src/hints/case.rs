@@ -1,6 +1,5 @@
 //! A failure as the table of hints looks at it: what kind it is, what was said, what was tried.
 
-use crate::address::is_generic;
 use crate::error::Outcome;
 use crate::settings::{Renewal, Settings};
 use crate::wire::no_reply::Cause;
@@ -80,12 +79,6 @@ pub(super) const UNAPPROVED: &str = "approved this consumer|admin approved|preau
 /// What is said of an External Client App that is not there.
 pub(super) const APP_UNKNOWN: &str = "app_not_found|not installed in this org";
 
-/// Whether it begins and ends with the same quotation mark.
-fn is_quoted(value: &str) -> bool {
-    let is_between = |quote| value.strip_prefix(quote).is_some_and(|rest: &str| rest.ends_with(quote));
-    is_between('"') || is_between('\'')
-}
-
 /// What the table asks. Words are parted by `|`, and one of them must have been said.
 impl Case<'_> {
     pub(super) fn says(&self, words: &str) -> bool {
@@ -134,11 +127,11 @@ impl Case<'_> {
 
     /// A refusal that may mean that nobody has this username there.
     pub(super) fn is_user_unknown(&self) -> bool {
-        self.no_cause() || self.is_jwt() && self.refused(UNAPPROVED)
+        self.no_cause() || self.by("JWT") && self.refused(UNAPPROVED)
     }
 
     pub(super) fn bad_password(&self) -> bool {
-        self.is_password() && (self.no_cause() || self.refused("invalid password"))
+        self.by("password") && (self.no_cause() || self.refused("invalid password"))
     }
 
     pub(super) fn unknown_key(&self) -> bool {
@@ -146,7 +139,7 @@ impl Case<'_> {
     }
 
     pub(super) fn wrong_secret(&self) -> bool {
-        !self.is_jwt() && (self.bare("invalid_client") || self.refused("invalid client credentials"))
+        !self.by("JWT") && (self.bare("invalid_client") || self.refused("invalid client credentials"))
     }
 
     /// A refusal by its status, whose words were lost.
@@ -165,10 +158,6 @@ impl Case<'_> {
     pub(super) fn unconnected(&self) -> bool {
         use Cause::{ConnectTimeout, ConnectionRefused, NameNotFound, NameTimeout, Unreachable};
         self.no_reply(&[NameNotFound, NameTimeout, ConnectTimeout, ConnectionRefused, Unreachable])
-    }
-
-    pub(super) fn through_proxy(&self) -> bool {
-        self.says("through the proxy ")
     }
 
     /// A redirect to the callback's host, but not to the callback.
@@ -229,34 +218,16 @@ impl Case<'_> {
         }
     }
 
-    pub(super) fn is_password(&self) -> bool {
-        self.value("security_token").is_some()
-    }
-
-    pub(super) fn is_client_credentials(&self) -> bool {
-        self.login().is_some() && self.value("username").is_none()
-    }
-
-    pub(super) fn is_code_credentials(&self) -> bool {
-        self.value("redirect_uri").is_some()
-    }
-
-    pub(super) fn is_jwt(&self) -> bool {
-        self.value("private_key").is_some()
+    /// Whether it is a login by this flow, as the `tried:` line begins.
+    pub(super) fn by(&self, flow: &str) -> bool {
+        self.login().is_some_and(|login| login.to_string().starts_with(flow))
     }
 
     /// Whether a setting was sent with quotes around it.
     pub(super) fn has_quotes(&self) -> bool {
-        let names = ["client_id", "client_secret", "username", "password", "security_token"];
-        names.iter().any(|name| self.value(name).is_some_and(is_quoted))
-    }
-
-    pub(super) fn is_generic(&self) -> bool {
-        is_generic(self.host)
-    }
-
-    pub(super) fn at_sandbox(&self) -> bool {
-        self.host.starts_with("test.s") && self.is_generic() || self.host.contains(".sandbox.my.")
+        let is_in = |value: &str, quote| value.strip_prefix(quote).is_some_and(|rest| rest.ends_with(quote));
+        let is_quoted = |value: &str| is_in(value, '"') || is_in(value, '\'');
+        self.login().is_some_and(|login| login.values().any(|(_, value)| is_quoted(value)))
     }
 
     /// `test-x1y2z3@example.com`: as Salesforce's CLI names a scratch org's users.

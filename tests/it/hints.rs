@@ -152,7 +152,6 @@ const REFUSED_REQUESTS: &[(u16, &str, &str)] = &[
     (400, "INVALID_TYPE", "sObject type 'Acount' is not supported."),
     (400, "QUERY_TIMEOUT", "Your query request was running for too long."),
     (400, "INVALID_QUERY_LOCATOR", "invalid query locator"),
-    (400, "MALFORMED_ID", "malformed id 001"),
     (404, "NOT_FOUND", "The requested resource does not exist"),
     (404, "ENTITY_IS_DELETED", "entity is deleted"),
     (403, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"),
