@@ -1,7 +1,7 @@
 //! From a reply, or from none, to the error that a person reads.
 
 use crate::error::{ApiError, Error, ErrorKind, Outcome};
-use crate::hints::case::{Case, Odd, Symptom, Tried};
+use crate::hints::case::{Case, Odd, Tried};
 use crate::hints::hints;
 use crate::redact::{Secrets, WITHHELD, lines, printable};
 use crate::refusal::passing;
@@ -20,20 +20,21 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     /// An error with its `tried:` line and its hints, which are chosen by what was really `said`.
-    pub(crate) fn error(&self, kind: ErrorKind, symptom: Symptom, said: &str, fault: Option<Fault>) -> Error {
+    pub(crate) fn error(&self, kind: ErrorKind, odd: Odd, said: &str, fault: Option<Fault>) -> Error {
         let is_write = self.kind == RequestKind::Write;
-        let outcome = match (symptom, fault) {
-            (Symptom::Unexpected(status, _), _) if self.tried.is_refused_by(status) => Outcome::Lasting,
-            (Symptom::Unexpected(200..=299, _), _) if is_write => Outcome::Unknown,
+        let outcome = match (&kind, fault) {
+            (ErrorKind::Unexpected { status, .. }, _) if self.tried.is_refused_by(*status) => {
+                Outcome::Lasting
+            }
+            (ErrorKind::Unexpected { status: 200..=299, .. }, _) if is_write => Outcome::Unknown,
             (_, None) => Outcome::Failed,
-            (Symptom::Refused(_), _) => Outcome::Transient,
+            (ErrorKind::Refused { .. }, _) => Outcome::Transient,
             (_, Some(Fault::Lost | Fault::Unavailable)) if is_write => Outcome::Unknown,
             _ => Outcome::Transient,
         };
-        let withheld = matches!(&kind, ErrorKind::Refused { description, .. } if description == WITHHELD);
         let said = said.to_lowercase();
-        let case = Case { symptom, said, withheld, host: self.host, tried: self.tried, outcome };
-        Error::new(kind, Some(self.tried()), hints(&case), outcome)
+        let hints = hints(&Case { kind: &kind, odd, said, host: self.host, tried: self.tried, outcome });
+        Error::new(kind, Some(self.tried()), hints, outcome)
     }
 
     /// What was tried, in words; the path may be one that the API made, as that of a query's next page.
@@ -60,11 +61,11 @@ impl Context<'_> {
             Some(status) if error.cause != Cause::ReplyTimeout || self.tried.is_refused_by(status) => {
                 let odd = if error.cause == Cause::TooLarge { Odd::TooLarge } else { Odd::Truncated };
                 let kind = ErrorKind::Unexpected { status, problem: words };
-                self.error(kind, Symptom::Unexpected(status, odd), "", error.fault)
+                self.error(kind, odd, "", error.fault)
             }
             _ => {
                 let kind = ErrorKind::Transport { host: self.host.to_owned(), cause: words };
-                self.error(kind, Symptom::NoReply(error.cause), &error.words, error.fault)
+                self.error(kind, Odd::NoReply(error.cause), &error.words, error.fault)
             }
         };
         told.asks_to_wait(error.retry_after)
@@ -83,7 +84,7 @@ impl Context<'_> {
             error.fields = error.fields.iter().map(|field| self.secrets.show(field)).collect();
         }
         let kind = ErrorKind::Api { status: reply.status, errors };
-        let error = self.error(kind, Symptom::Api(reply.status), &said.join("\n"), fault);
+        let error = self.error(kind, Odd::Other, &said.join("\n"), fault);
         error.asks_to_wait(reply.retry_after)
     }
 
@@ -91,7 +92,7 @@ impl Context<'_> {
     pub(crate) fn unexpected(&self, status: u16, odd: Odd, problem: impl Into<String>) -> Error {
         let problem = problem.into();
         let kind = ErrorKind::Unexpected { status, problem: problem.clone() };
-        self.error(kind, Symptom::Unexpected(status, odd), &problem, None)
+        self.error(kind, odd, &problem, None)
     }
 
     /// A good reply that cannot be read as what it was asked for.
@@ -128,7 +129,7 @@ impl Context<'_> {
             _ => self.words_instead(reply),
         };
         let kind = ErrorKind::Unexpected { status: reply.status, problem };
-        let error = self.error(kind, Symptom::Unexpected(reply.status, odd), &said, reply.fault());
+        let error = self.error(kind, odd, &said, reply.fault());
         error.asks_to_wait(reply.retry_after)
     }
 

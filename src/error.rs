@@ -95,6 +95,16 @@ pub enum ErrorKind {
     },
 }
 
+impl ErrorKind {
+    pub(crate) fn status(&self) -> Option<u16> {
+        use ErrorKind::{Api, Refused, Setting, Transport, Unexpected};
+        match *self {
+            Setting { .. } | Transport { .. } => None,
+            Refused { status, .. } | Api { status, .. } | Unexpected { status, .. } => Some(status),
+        }
+    }
+}
+
 /// One of the reasons for which Salesforce refused a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -124,11 +134,7 @@ impl Error {
     /// The HTTP status, when there was a reply.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        use ErrorKind::{Api, Refused, Setting, Transport, Unexpected};
-        match self.0.kind {
-            Setting { .. } | Transport { .. } => None,
-            Refused { status, .. } | Api { status, .. } | Unexpected { status, .. } => Some(status),
-        }
+        self.0.kind.status()
     }
 
     /// After how long the server asked to be tried again, by a `Retry-After` in seconds.

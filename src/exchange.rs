@@ -10,7 +10,7 @@ use ureq::http::{HeaderName, HeaderValue, header};
 use crate::address::{AUTHORIZE_PATH, TOKEN_PATH, parse_login_url};
 use crate::diagnosis::Context;
 use crate::error::{Error, ErrorKind, setting};
-use crate::hints::case::{Odd, Symptom, Tried};
+use crate::hints::case::{Odd, Tried};
 #[cfg(feature = "jwt")]
 use crate::jwt::{GRANT_TYPE, assertion};
 use crate::redact::{Secrets, secret_of};
@@ -153,7 +153,7 @@ impl Exchange<'_> {
             description: context.secrets.show(&refusal.description),
         };
         let said = format!("{}: {}", refusal.error, refusal.description);
-        let error = context.error(kind, Symptom::Refused(reply.status), &said, refusal.fault(&reply));
+        let error = context.error(kind, Odd::Other, &said, refusal.fault(&reply));
         let error = error.asks_to_wait(reply.retry_after);
         Err(if refusal.may_pass() { error } else { error.lasting() })
     }

@@ -1,13 +1,15 @@
 //! The table of hints: for each failure that is known, what to do next.
 //!
-//! A row is a condition and a sentence. What sf-login found out itself is told by [`Symptom`], [`Odd`] and
+//! A row is a condition and a sentence. What sf-login found out itself is told by [`Odd`] and
 //! [`Cause`]; only what the other side said is looked at as text, and only for words that are known. Words that
 //! nobody knows get no guess at a cause, but the way to it.
 
 pub(crate) mod case;
 
-use self::case::{APP_UNKNOWN, Case, Odd, Symptom, Tried, UNAPPROVED};
+use self::case::{APP_UNKNOWN, Case, Odd, Tried, UNAPPROVED};
 use crate::address::is_generic;
+use crate::error::ErrorKind;
+use crate::redact::WITHHELD;
 use crate::settings::Renewal;
 use crate::wire::no_reply::Cause;
 
@@ -157,7 +159,7 @@ const HINTS: &[Hint] = &[
      "the user lacks a right to this: see the object's and fields' permissions in the profile, and how the record is shared"),
     (|c| c.api("not_found:|entity_is_deleted") || c.login().is_none() && c.got(&[Odd::Html]) && c.says("no longer exists"),
      "the path, API version or record does not exist, is deleted, or hidden from this user; a path without a leading / is below /services/data/vNN.N/"),
-    (|c| c.symptom == Symptom::Api(300),
+    (|c| c.api("") && c.status() == 300,
      "an external id should be unique: mark its field as unique, or ask for one of these records by its id"),
     (|c| c.status() == 410 && c.login().is_none(),
      "Salesforce no longer serves this API version: use 31.0 or later ({SF_ORG_API_VERSION})"),
@@ -244,11 +246,11 @@ const OTHERWISE: &[Hint] = &[
     (|c| c.is_apex() && !c.got(&[Odd::Html]),
      "an Apex class answers here in words of its own: ask who wrote it, or look in this user's debug log (Setup > Debug Logs)"),
     // JSON of a resource's own tells why by itself.
-    (|c| matches!(c.symptom, Symptom::Unexpected(..)) && !(c.got(&[Odd::Json]) && c.login().is_none()) && (!c.is_apex() || c.got(&[Odd::Html])),
+    (|c| matches!(c.kind, ErrorKind::Unexpected { .. }) && !(c.got(&[Odd::Json]) && c.login().is_none()) && (!c.is_apex() || c.got(&[Odd::Html])),
      "this is no answer of Salesforce's API: check the host (like https://ACME.my.salesforce.com), and for a proxy or network login between"),
     (|c| c.got(&[Odd::Html]) && c.status() == 200 && c.value("password").is_some() && !c.host.contains("salesforce."),
      "if this is not the host that you meant, change the password: it was sent there"),
-    (|c| matches!(c.symptom, Symptom::NoReply(Cause::Proxy(_))),
+    (|c| matches!(c.odd, Odd::NoReply(Cause::Proxy(_))),
      "the proxy does not let this machine reach the host, or cannot: check the host for a typing error, then ask whoever runs the proxy"),
     (|c| c.no_reply(&[Cause::Certificate]),
      "the certificate was not accepted: show these words to whoever runs the server, or the proxy if there is one"),
@@ -289,7 +291,8 @@ pub(crate) fn hints(case: &Case<'_>) -> Vec<String> {
         table.iter().filter(|(when, _)| when(case)).map(|(_, say)| *say).collect()
     }
     let mut says = holding(HINTS, case);
-    if says.is_empty() && case.withheld {
+    let is_withheld = matches!(case.kind, ErrorKind::Refused { description, .. } if description == WITHHELD);
+    if says.is_empty() && is_withheld {
         // Words that nobody knows, and that nobody sees, are as good as none.
         let said = case.said.split(':').next().unwrap_or_default().to_owned();
         says = holding(HINTS, &Case { said, ..*case });

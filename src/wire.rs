@@ -74,19 +74,14 @@ impl RequestKind {
         }
     }
 
-    #[rustfmt::skip]
     fn may_repeat_after(self, fault: Fault) -> bool {
-        let [login, read, write] = match fault {
-            //                      login  read  write
-            Fault::NotDone =>      [true,  true, true],
-            Fault::Lost =>         [false, true, false],
-            Fault::Unavailable =>  [true,  true, false],
-            Fault::Passing =>      [false, false, false],
+        use RequestKind::{Login, Read, Write};
+        let repeated: &[RequestKind] = match fault {
+            Fault::NotDone => &[Login, Read, Write],
+            Fault::Lost => &[Read],
+            Fault::Unavailable => &[Login, Read],
+            Fault::Passing => &[],
         };
-        match self {
-            RequestKind::Login => login,
-            RequestKind::Read => read,
-            RequestKind::Write => write,
-        }
+        repeated.contains(&self)
     }
 }

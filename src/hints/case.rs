@@ -1,36 +1,24 @@
 //! A failure as the table of hints looks at it: what kind it is, what was said, what was tried.
 
-use crate::error::Outcome;
+use crate::error::{ErrorKind, Outcome};
 use crate::settings::{Renewal, Settings};
 use crate::wire::no_reply::Cause;
 use crate::wire::send::Request;
 
 pub(crate) struct Case<'a> {
-    pub(crate) symptom: Symptom,
+    pub(crate) kind: &'a ErrorKind,
+    pub(crate) odd: Odd,
     /// What the other side really said, in lower case, before anything of it is withheld: "`invalid_grant`:
     /// authentication failure" (the description may be empty), of a refused request one such line for each
     /// error; an HTML page's title; text that is not JSON; the host of a redirect; why there is no reply.
     pub(crate) said: String,
-    /// Whether the description of a refused login is not shown.
-    pub(crate) withheld: bool,
     /// The host that was asked, with its port when that is not https's own.
     pub(crate) host: &'a str,
     pub(crate) tried: Tried<'a>,
     pub(crate) outcome: Outcome,
 }
 
-/// What kind of failure it is, with the HTTP status where there was a reply.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Symptom {
-    /// The token or authorize endpoint refused.
-    Refused(u16),
-    /// The API refused a request.
-    Api(u16),
-    Unexpected(u16, Odd),
-    NoReply(Cause),
-}
-
-/// What came instead of a documented reply.
+/// What came instead of a documented reply, or of any.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Odd {
     Empty,
@@ -56,7 +44,8 @@ pub(crate) enum Odd {
     Pages,
     /// A subquery with more rows than the page holds.
     Subquery,
-    /// What has no hint of its own.
+    NoReply(Cause),
+    /// What has no hint of its own: a refusal is known by its words.
     Other,
 }
 
@@ -86,11 +75,11 @@ impl Case<'_> {
     }
 
     pub(super) fn refused(&self, words: &str) -> bool {
-        matches!(self.symptom, Symptom::Refused(_)) && self.says(words)
+        matches!(self.kind, ErrorKind::Refused { .. }) && self.says(words)
     }
 
     pub(super) fn api(&self, words: &str) -> bool {
-        matches!(self.symptom, Symptom::Api(_)) && self.says(words)
+        matches!(self.kind, ErrorKind::Api { .. }) && self.says(words)
     }
 
     pub(super) fn tls(&self, words: &str) -> bool {
@@ -98,18 +87,15 @@ impl Case<'_> {
     }
 
     pub(super) fn got(&self, odds: &[Odd]) -> bool {
-        matches!(self.symptom, Symptom::Unexpected(_, odd) if odds.contains(&odd))
+        odds.contains(&self.odd)
     }
 
     pub(super) fn no_reply(&self, causes: &[Cause]) -> bool {
-        matches!(self.symptom, Symptom::NoReply(cause) if causes.contains(&cause))
+        matches!(self.odd, Odd::NoReply(cause) if causes.contains(&cause))
     }
 
     pub(super) fn status(&self) -> u16 {
-        match self.symptom {
-            Symptom::Refused(status) | Symptom::Api(status) | Symptom::Unexpected(status, _) => status,
-            Symptom::NoReply(_) => 0,
-        }
+        self.kind.status().unwrap_or_default()
     }
 
     /// A refusal with this error code, whose description says no more than the code.
