@@ -61,7 +61,8 @@ impl Chaos {
                 || request.param("grant_type").as_deref() == Some("authorization_code");
             let ways = if is_exchange { 2 } else { 3 };
             return Some(Mishap::Instead(match self.random.below(ways) {
-                0 => too_many,
+                // Words could be a refusal's, after which no client may try again.
+                0 => Answer::new(429).header("Retry-After", "0"),
                 1 => retry,
                 _ => unavailable,
             }));
