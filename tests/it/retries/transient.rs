@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sf_login::{Error, Session};
 
 use super::{API, run};
-use crate::support::{CALLS, headline, kept, login};
+use crate::support::{CALLS, REVOKE_PATH, headline, kept, login};
 
 #[test]
 fn what_passes_by_its_code_is_transient_and_left_to_the_caller() {
@@ -37,6 +37,13 @@ fn what_passes_by_its_code_is_transient_and_left_to_the_caller() {
     let both = json!([{ "errorCode": "UNABLE_TO_LOCK_ROW" }, { "errorCode": "INVALID_FIELD" }]);
     org.always(API, Answer::json(400, both));
     assert!(!session.get::<Value>("x").unwrap_err().is_transient());
+
+    // The revoke endpoint has OAuth's words, and is asked again.
+    let _ = org.take_requests();
+    let later = Answer::oauth_error("unknown_error", "retry your request");
+    org.always(REVOKE_PATH, later.header("Retry-After", "0"));
+    assert!(session.revoke().unwrap_err().is_transient());
+    assert_eq!(org.requests().len(), 3);
 }
 
 #[test]
