@@ -22,13 +22,12 @@ impl Context<'_> {
     /// An error with its `tried:` line and its hints, which are chosen by what was really `said`.
     pub(crate) fn error(&self, kind: ErrorKind, odd: Odd, said: &str, fault: Option<Fault>) -> Error {
         let is_write = self.kind == RequestKind::Write;
+        use ErrorKind::{Refused, Unexpected};
         let outcome = match (&kind, fault) {
-            (ErrorKind::Unexpected { status, .. }, _) if self.tried.is_refused_by(*status) => {
-                Outcome::Lasting
-            }
-            (ErrorKind::Unexpected { status: 200..=299, .. }, _) if is_write => Outcome::Unknown,
+            (Unexpected { status, .. }, _) if self.tried.is_refused_by(*status) => Outcome::Lasting,
+            (Unexpected { status: 200..=299, .. }, _) if is_write => Outcome::Unknown,
             (_, None) => Outcome::Failed,
-            (ErrorKind::Refused { .. }, _) => Outcome::Transient,
+            (Refused { .. }, _) => Outcome::Transient,
             (_, Some(Fault::Lost | Fault::Unavailable)) if is_write => Outcome::Unknown,
             _ => Outcome::Transient,
         };
@@ -84,8 +83,7 @@ impl Context<'_> {
             error.fields = error.fields.iter().map(|field| self.secrets.show(field)).collect();
         }
         let kind = ErrorKind::Api { status: reply.status, errors };
-        let error = self.error(kind, Odd::Other, &said.join("\n"), fault);
-        error.asks_to_wait(reply.retry_after)
+        self.error(kind, Odd::Other, &said.join("\n"), fault).asks_to_wait(reply.retry_after)
     }
 
     /// A reply that is wrong in a way which our own words tell.
@@ -114,9 +112,8 @@ impl Context<'_> {
             304 => ours(Odd::NotModified, "not modified"),
             300..=399 => match self.leads_elsewhere(location) {
                 Some(host) if !host.is_empty() => {
-                    let problem =
-                        format!("a redirect to {}, which was not followed", self.secrets.host(&host));
-                    (Odd::Elsewhere, host, problem)
+                    let shown = self.secrets.host(&host);
+                    (Odd::Elsewhere, host, format!("a redirect to {shown}, which was not followed"))
                 }
                 None if !location.is_empty() => {
                     ours(Odd::Other, "a redirect within the host, which was not followed")
@@ -129,8 +126,7 @@ impl Context<'_> {
             _ => self.words_instead(reply),
         };
         let kind = ErrorKind::Unexpected { status: reply.status, problem };
-        let error = self.error(kind, odd, &said, reply.fault());
-        error.asks_to_wait(reply.retry_after)
+        self.error(kind, odd, &said, reply.fault()).asks_to_wait(reply.retry_after)
     }
 
     fn words_instead(&self, reply: &Reply) -> (Odd, String, String) {

@@ -305,14 +305,13 @@ pub(crate) fn hints(case: &Case<'_>) -> Vec<String> {
         says.push(LOGIN_HISTORY);
     }
     let mut hints: Vec<String> = says.into_iter().map(|say| fill(say, case.names_variables())).collect();
-    if let Tried::Request { renewal: Renewal::Unusable(why), .. } = case.tried {
-        // No other refusal would have led to a new login.
-        if case.status() == 401 && case.has_expired() {
-            let why = why.to_string();
-            // Where there is no room for what to write instead.
-            let why = if why.len() > 110 { why.split(": ").next().unwrap_or_default() } else { &why };
-            hints.insert(0, format!("no new login was possible: {why}"));
-        }
+    // No other refusal would have led to a new login.
+    let is_expired = case.status() == 401 && case.has_expired();
+    if let (Tried::Request { renewal: Renewal::Unusable(why), .. }, true) = (case.tried, is_expired) {
+        let why = why.to_string();
+        // Where there is no room for what to write instead.
+        let why = if why.len() > 110 { why.split(": ").next().unwrap_or_default() } else { &why };
+        hints.insert(0, format!("no new login was possible: {why}"));
     }
     hints.truncate(MOST);
     hints

@@ -149,19 +149,14 @@ fn is_plain(text: &str) -> bool {
 
 /// The letters and digits of a text, one after another.
 fn letters(text: &str) -> String {
-    without_case(text).chars().filter(|c| is_letter(*c)).collect()
+    // In capitals, `ß` is `SS`, and every sigma the same.
+    text.to_lowercase().to_uppercase().chars().filter(|c| is_letter(*c)).collect()
 }
 
 /// The letters and digits of a text, with a space before and after each word.
 fn words(text: &str) -> String {
-    let text = without_case(text);
-    let words = text.split(|c| !is_letter(c)).filter(|word| !word.is_empty());
+    let words = text.split(|c| !is_letter(c)).map(letters).filter(|word| !word.is_empty());
     format!(" {} ", words.collect::<Vec<_>>().join(" "))
-}
-
-/// In capitals, where `ß` is `SS` and every sigma the same.
-fn without_case(text: &str) -> String {
-    text.to_lowercase().to_uppercase()
 }
 
 fn is_letter(c: char) -> bool {

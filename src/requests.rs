@@ -278,7 +278,7 @@ impl Streamed {
         let session = &self.session;
         let client = session.client.as_ref().map_err(Error::clone)?;
         let request = session.request(Method::GET, &self.path, None, Reading::Streamed, Vec::new())?;
-        let broken = client.broken_off(&request, self.status, error, Deadline::after(session.timeout));
+        let broken = client.broken_off(request.to, self.status, error, Deadline::after(session.timeout));
         Ok(session.shared.context(&request).no_reply(&broken))
     }
 }

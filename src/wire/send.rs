@@ -75,19 +75,17 @@ impl Client {
             };
             let repeat = fault.is_some_and(|fault| request.kind.may_repeat_after(fault));
             let pause = pauses.next().map(|pause| retry_after.unwrap_or(pause));
-            match pause.filter(|pause| repeat && *pause < deadline.left()) {
-                Some(pause) => {
-                    let why = match &outcome {
-                        Ok(reply) => format!("HTTP {}", reply.status),
-                        Err(NoReply { status: Some(status), .. }) => format!("HTTP {status}, truncated"),
-                        Err(NoReply { fault: Some(Fault::NotDone), .. }) => "nothing was sent".to_owned(),
-                        Err(_) => "no whole reply came".to_owned(),
-                    };
-                    log::debug!("{} is sent again in {} ms: {why}", request.method, pause.as_millis());
-                    thread::sleep(pause);
-                }
-                None => return outcome,
-            }
+            let Some(pause) = pause.filter(|pause| repeat && *pause < deadline.left()) else {
+                return outcome;
+            };
+            let why = match &outcome {
+                Ok(reply) => format!("HTTP {}", reply.status),
+                Err(NoReply { status: Some(status), .. }) => format!("HTTP {status}, truncated"),
+                Err(NoReply { fault: Some(Fault::NotDone), .. }) => "nothing was sent".to_owned(),
+                Err(_) => "no whole reply came".to_owned(),
+            };
+            log::debug!("{} is sent again in {} ms: {why}", request.method, pause.as_millis());
+            thread::sleep(pause);
         }
     }
 
@@ -114,32 +112,24 @@ impl Client {
             NoReply::of(&error, deadline, sent, proxy, None)
         })?;
         let mut reply = Reply::head(&response, &request.method);
-        match reply.read_body(response, request.reading) {
-            Ok(()) => Ok(reply),
-            Err(error) => {
-                let error = self.broken_off(request, reply.status, error, deadline);
-                let fault = match (request.kind, reply.fault()) {
-                    (RequestKind::Read, fault) => fault.or(error.fault),
-                    // Cut off as it is, it could be a refusal, which nobody must ask for again.
-                    (_, Some(Fault::NotDone)) => Some(Fault::Passing),
-                    (_, Some(_)) => Some(Fault::Lost),
-                    // What was refused is refused, even where the reason got lost.
-                    (_, None) => error.fault.filter(|_| !(400..500).contains(&reply.status)),
-                };
-                Err(NoReply { fault, retry_after: reply.retry_after, ..error })
-            }
-        }
+        let Err(error) = reply.read_body(response, request.reading) else {
+            return Ok(reply);
+        };
+        let error = self.broken_off(request.to, reply.status, error, deadline);
+        let fault = match (request.kind, reply.fault()) {
+            (RequestKind::Read, fault) => fault.or(error.fault),
+            // Cut off as it is, it could be a refusal, which nobody must ask for again.
+            (_, Some(Fault::NotDone)) => Some(Fault::Passing),
+            (_, Some(_)) => Some(Fault::Lost),
+            // What was refused is refused, even where the reason got lost.
+            (_, None) => error.fault.filter(|_| !(400..500).contains(&reply.status)),
+        };
+        Err(NoReply { fault, retry_after: reply.retry_after, ..error })
     }
 
     /// Why the rest of a reply with this status does not come.
-    pub(crate) fn broken_off(
-        &self,
-        request: &Request<'_>,
-        status: u16,
-        error: io::Error,
-        deadline: Deadline,
-    ) -> NoReply {
-        NoReply::of(&error.into(), deadline, None, self.proxy(request.to), Some(status))
+    pub(crate) fn broken_off(&self, from: &Url, status: u16, why: io::Error, deadline: Deadline) -> NoReply {
+        NoReply::of(&why.into(), deadline, None, self.proxy(from), Some(status))
     }
 
     /// Hands the request to ureq, with the settings that hold whatever the agent is set to.
