@@ -130,8 +130,7 @@ impl Case<'_> {
 
     /// A refusal by its status, whose words were lost.
     pub(super) fn reason_lost(&self) -> bool {
-        let lost = self.got(&[Odd::Truncated, Odd::Empty, Odd::TooLarge]);
-        lost && self.tried.is_refused_by(self.status())
+        self.outcome == Outcome::Lasting && self.got(&[Odd::Truncated, Odd::Empty, Odd::TooLarge])
     }
 
     pub(super) fn unknown_issuer(&self) -> bool {
@@ -159,7 +158,6 @@ impl Case<'_> {
         }
     }
 
-    /// A setting of the login's flow.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         self.login()?.value(name)
     }
@@ -172,7 +170,6 @@ impl Case<'_> {
         }
     }
 
-    /// A path that Apex code answers.
     pub(super) fn is_apex(&self) -> bool {
         self.path().starts_with("/services/apexrest/")
     }
@@ -182,12 +179,10 @@ impl Case<'_> {
         self.api("invalid_session_id|invalid_jwt_format") && !self.says("the rest api")
     }
 
-    /// Whether a failed request's session could log in again.
     pub(super) fn can_log_in(&self) -> bool {
         matches!(self.tried, Tried::Request { renewal: Renewal::Login(_), .. })
     }
 
-    /// Whether a write, or the exchange of a code, may have been done.
     pub(super) fn may_be_done(&self) -> bool {
         self.outcome == Outcome::Unknown
     }

@@ -11,6 +11,8 @@ use super::url::Url;
 use crate::error::{Error, setting};
 use crate::variable::variable;
 
+const PLATFORM_VERIFIER: bool = cfg!(feature = "platform-verifier");
+
 /// Sends requests. Clones share their connections.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -39,12 +41,10 @@ impl Client {
             (verifier && !PLATFORM_VERIFIER, "wants the platform's verifier", "platform-verifier"),
             (config.proxy().is_some_and(is_unusable_socks), "has a SOCKS proxy", "socks-proxy"),
         ];
-        match lacking.into_iter().find(|(is_so, ..)| *is_so) {
-            Some((_, what, feature)) => {
-                Err(setting("agent", format!("{what}: enable sf-login's feature {feature}")))
-            }
-            None => Ok(Client { agent, no_proxy: Arc::default() }),
+        if let Some((_, what, feature)) = lacking.into_iter().find(|(is_so, ..)| *is_so) {
+            return Err(setting("agent", format!("{what}: enable sf-login's feature {feature}")));
         }
+        Ok(Client { agent, no_proxy: Arc::default() })
     }
 
     fn from_env() -> Result<Client, Error> {
@@ -86,8 +86,6 @@ impl Client {
         (!spared && !proxy.is_no_proxy(&origin)).then_some(proxy)
     }
 }
-
-const PLATFORM_VERIFIER: bool = cfg!(feature = "platform-verifier");
 
 /// The certificates of a file, or what is wrong with it.
 fn read_roots(path: &OsStr) -> Result<RootCerts, String> {

@@ -22,7 +22,6 @@ pub(crate) enum Reading {
     Streamed,
 }
 
-/// A reply as it came.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     /// Where a redirect leads.
@@ -38,14 +37,14 @@ pub(crate) struct Reply {
 impl Reply {
     pub(super) fn head(response: &Response<ureq::Body>, method: &Method) -> Reply {
         let headers = response.headers();
-        let seconds =
-            headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let wait = headers.get(header::RETRY_AFTER);
+        let wait = wait.and_then(|seconds| seconds.to_str().ok()?.trim().parse().ok());
         let server = headers.get(header::SERVER).filter(|_| method != Method::HEAD);
         let location = headers.get(header::LOCATION).filter(|_| response.status().is_redirection());
         Reply {
             status: response.status().as_u16(),
             location: location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
-            retry_after: seconds.map(Duration::from_secs),
+            retry_after: wait.map(Duration::from_secs),
             from_edge: server.is_some_and(|server| server.as_bytes().eq_ignore_ascii_case(b"sfdcedge")),
             body: Vec::new(),
             stream: None,

@@ -90,8 +90,8 @@ impl BadUrl {
 
 impl fmt::Display for BadUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.problem)?;
-        if self.instead.is_empty() { Ok(()) } else { write!(f, ": {}", self.instead) }
+        let colon = if self.instead.is_empty() { "" } else { ": " };
+        write!(f, "{}{colon}{}", self.problem, self.instead)
     }
 }
 
