@@ -179,12 +179,9 @@ impl Error {
     /// reason got lost on its way. They must not be sent again in a loop: failed logins lock the user out.
     #[must_use]
     pub fn is_refused_login(&self) -> bool {
-        let is_refusal = match self.0.kind {
-            ErrorKind::Refused { .. } => true,
-            ErrorKind::Unexpected { status, .. } => matches!(status, 400 | 401 | 403),
-            _ => false,
-        };
-        is_refusal && self.is_lasting()
+        use ErrorKind::{Refused, Unexpected};
+        self.is_lasting()
+            && matches!(self.0.kind, Refused { .. } | Unexpected { status: 400 | 401 | 403, .. })
     }
 }
 

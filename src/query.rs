@@ -13,7 +13,7 @@ use ureq::http::Method;
 use crate::error::Error;
 use crate::hints::case::Odd;
 use crate::session::Session;
-use crate::wire::reply::{API_REPLY, json_tokens, read_json};
+use crate::wire::reply::{Reading, json_tokens, read_json};
 use crate::wire::url::UNRESERVED;
 
 /// How many pages a query may have when Salesforce does not say how many records it has.
@@ -91,7 +91,7 @@ impl<T: DeserializeOwned> Records<'_, T> {
         // What the last page took is given back before the next one comes.
         self.page = Vec::new().into_iter();
         let session = self.session;
-        let mut request = session.request(Method::GET, path, None, API_REPLY, Vec::new())?;
+        let mut request = session.request(Method::GET, path, None, Reading::Large, Vec::new())?;
         let reply = session.send(&mut request)?;
         let context = session.shared.context(&request);
         let broken = |odd, problem| context.unexpected(reply.status, odd, problem);

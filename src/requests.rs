@@ -13,7 +13,7 @@ use crate::error::{ApiError, Error, setting};
 use crate::hints::case::Odd;
 use crate::refusal::{api_errors, is_expired_session, oauth_fault};
 use crate::session::{OURS, Session};
-use crate::wire::reply::{API_REPLY, Reading, Reply, read_json};
+use crate::wire::reply::{Reading, Reply, read_json};
 use crate::wire::send::{JSON, Request, secret_header};
 use crate::wire::url::form;
 use crate::wire::{Deadline, RequestKind};
@@ -188,7 +188,7 @@ impl Session {
         let body = body.map(serde_json::to_vec).transpose();
         // serde's own words could quote a value.
         let body = body.map_err(|_| setting("body", "cannot be written as JSON"))?;
-        let mut request = self.request(method, path, body.as_deref(), API_REPLY, Vec::new())?;
+        let mut request = self.request(method, path, body.as_deref(), Reading::Large, Vec::new())?;
         let reply = self.send(&mut request)?;
         let read = || read_json(if reply.is_blank() { "null" } else { reply.text()? });
         read().map_err(|misfit| self.shared.context(&request).misfit(&reply, misfit))

@@ -10,15 +10,14 @@ use ureq::http::{Method, Response, header};
 
 use super::Fault;
 
-/// For token replies, which have some thousand bytes at most, and for refusals.
-pub(super) const SMALL_REPLY: u64 = 1024 * 1024;
-
-/// For replies of the API: a page holds at most 2,000 records, of some tens of kilobytes at the worst.
-pub(crate) const API_REPLY: Reading = Reading::Whole { limit: 64 * 1024 * 1024 };
-
+/// How much of a good reply is read. Of a refusal it is as much as of a small reply.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Reading {
-    Whole { limit: u64 },
+    /// Of the token endpoint, which gives some thousand bytes at most.
+    Small,
+    /// Of the API: a page holds at most 2,000 records, of some tens of kilobytes at the worst.
+    Large,
+    /// The body is left to the caller.
     Streamed,
 }
 
@@ -52,13 +51,14 @@ impl Reply {
     }
 
     pub(super) fn read_body(&mut self, response: Response<ureq::Body>, reading: Reading) -> io::Result<()> {
+        const MIB: u64 = 1024 * 1024;
         let limit = match reading {
             Reading::Streamed if self.is_success() => {
                 self.stream = Some(response);
                 return Ok(());
             }
-            Reading::Whole { limit } if self.is_success() => limit,
-            _ => SMALL_REPLY,
+            Reading::Large if self.is_success() => 64 * MIB,
+            _ => MIB,
         };
         // The body of a redirect may never end, and says nothing that Location does not. A 300, of an
         // external id that is not unique, is no redirect.

@@ -9,7 +9,7 @@ use ureq::http::{self, HeaderName, HeaderValue, Method, Response, header};
 
 use super::client::Client;
 use super::no_reply::NoReply;
-use super::reply::{Reading, Reply, SMALL_REPLY};
+use super::reply::{Reading, Reply};
 use super::url::Url;
 use super::{CONNECT_TIMEOUT, Deadline, Fault, RequestKind};
 
@@ -30,8 +30,8 @@ pub(crate) struct Request<'a> {
     /// `None` for requests that have no body at all.
     pub(crate) body: Option<&'a [u8]>,
     pub(crate) kind: RequestKind,
-    /// How many bytes a good reply may have, and whether its body is left to the caller to read, who then has
-    /// the whole timeout for each phase: sending, waiting for the headers, reading.
+    /// Where a body is left to the caller, each phase has the whole timeout: sending, waiting for the headers,
+    /// reading.
     pub(crate) reading: Reading,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Request<'a> {
             headers: vec![(header::CONTENT_TYPE, FORM), (header::ACCEPT, JSON)],
             body: Some(body.as_bytes()),
             kind,
-            reading: Reading::Whole { limit: SMALL_REPLY },
+            reading: Reading::Small,
         }
     }
 }
@@ -144,9 +144,9 @@ impl Client {
         // A little less than all, so that a timeout tells that it was connecting.
         let connect = Some(left.min(CONNECT_TIMEOUT).mul_f32(0.99));
         let (whole, phase) = match request.reading {
-            Reading::Whole { .. } => (Some(left), None),
             // A timeout for the whole would go on running while the caller reads the body.
             Reading::Streamed => (None, Some(left)),
+            _ => (Some(left), None),
         };
         let http = self
             .agent
