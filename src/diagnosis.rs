@@ -55,8 +55,7 @@ impl Context<'_> {
         let withheld = is_theirs && self.secrets.stand_in(&error.words);
         let words = if withheld { WITHHELD.to_owned() } else { printable(&error.words) };
         let told = match error.status {
-            // Of a reply that was too slow, the status says no more than the words, unless it refuses a
-            // login.
+            // Of a reply that was too slow, the status says no more, unless it refuses a login.
             Some(status) if error.cause != Cause::ReplyTimeout || self.tried.is_refused_by(status) => {
                 let odd = if error.cause == Cause::TooLarge { Odd::TooLarge } else { Odd::Truncated };
                 let kind = ErrorKind::Unexpected { status, problem: words };

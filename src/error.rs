@@ -183,9 +183,7 @@ impl Error {
         self.is_lasting()
             && matches!(self.0.kind, Refused { .. } | Unexpected { status: 400 | 401 | 403, .. })
     }
-}
 
-impl Error {
     pub(crate) fn new(kind: ErrorKind, tried: Option<String>, hints: Vec<String>, outcome: Outcome) -> Error {
         Error(Arc::new(Failure { kind, tried, hints, outcome, retry_after: None }))
     }

@@ -1,8 +1,7 @@
 //! The table of hints: for each failure that is known, what to do next.
 //!
-//! A row is a condition and a sentence. What sf-login found out itself is told by [`Odd`] and
-//! [`Cause`]; only what the other side said is looked at as text, and only for words that are known. Words that
-//! nobody knows get no guess at a cause, but the way to it.
+//! What sf-login found out itself is told by [`Odd`] and [`Cause`]; only what the other side said is looked at
+//! as text, and only for words that are known. Words that nobody knows get no guess at a cause, but the way to it.
 
 pub(crate) mod case;
 

@@ -52,19 +52,6 @@ pub(crate) enum RequestKind {
     Write,
 }
 
-/// What went wrong, as far as repeating goes.
-#[derive(Clone, Copy)]
-pub(crate) enum Fault {
-    /// Certainly nothing was done: nothing was sent, or the answer is 429.
-    NotDone,
-    /// Something may have been sent, and no whole reply came.
-    Lost,
-    /// Salesforce is unavailable, or asks for a login once more.
-    Unavailable,
-    /// It may pass by itself; but the request is not sent again unasked.
-    Passing,
-}
-
 impl RequestKind {
     /// What a request with this method is, unless more is known of it.
     pub(crate) fn of(method: &Method) -> RequestKind {
@@ -84,4 +71,17 @@ impl RequestKind {
         };
         repeated.contains(&self)
     }
+}
+
+/// What went wrong, as far as repeating goes.
+#[derive(Clone, Copy)]
+pub(crate) enum Fault {
+    /// Certainly nothing was done: nothing was sent, or the answer is 429.
+    NotDone,
+    /// Something may have been sent, and no whole reply came.
+    Lost,
+    /// Salesforce is unavailable, or asks for a login once more.
+    Unavailable,
+    /// It may pass by itself; but the request is not sent again unasked.
+    Passing,
 }

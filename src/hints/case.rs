@@ -134,15 +134,13 @@ impl Case<'_> {
     }
 
     pub(super) fn unknown_issuer(&self) -> bool {
-        let words =
-            "unknownissuer|unable to get local issuer|unable to get issuer|unable to verify the first";
-        self.tls(words) || self.tls("self-signed|self signed|not trusted")
+        self.tls("unknownissuer|issuer certificate|verify the first|self-signed|self signed|not trusted")
     }
 
     /// Nobody was reached: the proxy, or without one the host.
     pub(super) fn unconnected(&self) -> bool {
-        use Cause::{ConnectTimeout, ConnectionRefused, NameNotFound, NameTimeout, Unreachable};
-        self.no_reply(&[NameNotFound, NameTimeout, ConnectTimeout, ConnectionRefused, Unreachable])
+        use Cause::{ConnectTimeout, ConnectionRefused, NameNotFound, Unreachable};
+        self.no_reply(&[NameNotFound, ConnectTimeout, ConnectionRefused, Unreachable])
     }
 
     /// A redirect to the callback's host, but not to the callback.

@@ -57,10 +57,9 @@ impl Client {
         // ureq's default is rustls even in a build without it, and then panics.
         let provider = if cfg!(feature = "rustls") { TlsProvider::Rustls } else { TlsProvider::NativeTls };
         let tls = TlsConfig::builder().provider(provider).root_certs(roots).build();
-        let no_proxy =
-            variable("NO_PROXY")?.or(variable("no_proxy")?).unwrap_or_default().to_ascii_lowercase();
+        let no_proxy = variable("NO_PROXY")?.or(variable("no_proxy")?).unwrap_or_default();
         let no_proxy = no_proxy.split(|c: char| c == ',' || c.is_whitespace());
-        let no_proxy = no_proxy.filter(|host| !host.is_empty()).map(str::to_owned).collect();
+        let no_proxy = no_proxy.filter(|host| !host.is_empty()).map(str::to_ascii_lowercase).collect();
         let config = ureq::Agent::config_builder()
             .user_agent(concat!("sf-login/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
@@ -125,34 +124,28 @@ fn is_unusable_socks(proxy: &ureq::Proxy) -> bool {
 // By hand, because ureq lets ALL_PROXY win over HTTPS_PROXY and goes direct where a URL is unusable.
 fn env_proxy() -> Result<Option<ureq::Proxy>, Error> {
     for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-        let Some(url) = variable(name)? else {
-            continue;
-        };
-        return match parse_proxy(url.trim().trim_end_matches('/')) {
-            None => {
-                let problem = "is not a proxy's URL: write e.g. http://proxy.example.com:3128, with \
-                               special characters of a password percent-encoded";
-                Err(setting(name, problem))
-            }
-            Some(proxy) if is_unusable_socks(&proxy) => {
-                let problem = "names a SOCKS proxy, which this build lacks: enable sf-login's \
-                               feature socks-proxy, or name an http proxy";
-                Err(setting(name, problem))
-            }
-            proxy => Ok(proxy),
-        };
+        if let Some(url) = variable(name)? {
+            let proxy = parse_proxy(url.trim().trim_end_matches('/'));
+            return proxy.map(Some).map_err(|problem| setting(name, problem));
+        }
     }
     Ok(None)
 }
 
 /// Reads a proxy's URL, where it means what it seems to mean.
-fn parse_proxy(url: &str) -> Option<ureq::Proxy> {
+fn parse_proxy(url: &str) -> Result<ureq::Proxy, &'static str> {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = authority.rsplit(['@', ']']).next()?;
+    let host = authority.rsplit(['@', ']']).next().unwrap_or_default();
     let port = host.split_once(':').map(|(_, port)| port.parse::<u16>());
     // After an unencoded / in a password, what is before it would be the host; a port that is none, 80.
-    if authority.contains(['/', '?', '#']) || port.is_some_and(|port| !matches!(port, Ok(1..))) {
-        return None;
+    let is_clear = !authority.contains(['/', '?', '#']) && matches!(port, None | Some(Ok(1..)));
+    match ureq::Proxy::new(url) {
+        Ok(proxy) if is_unusable_socks(&proxy) => Err("names a SOCKS proxy, which this build lacks: enable \
+             sf-login's feature socks-proxy, or name an http proxy"),
+        Ok(proxy) if is_clear && !proxy.host().is_empty() => Ok(proxy),
+        _ => Err(
+            "is not a proxy's URL: write e.g. http://proxy.example.com:3128, with special characters of a \
+             password percent-encoded",
+        ),
     }
-    ureq::Proxy::new(url).ok().filter(|proxy| !proxy.host().is_empty())
 }

@@ -21,7 +21,7 @@ pub(crate) struct NoReply {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
     NameNotFound,
-    NameTimeout,
+    /// Or the name was not resolved in time.
     ConnectTimeout,
     ConnectionRefused,
     Unreachable,
@@ -100,7 +100,7 @@ fn cause_of(
     let (connecting, whole) = (within(CONNECT_TIMEOUT.min(deadline.timeout)), within(deadline.timeout));
     let is = |cause, words: &str| (cause, words.to_owned());
     match error {
-        Timeout(Resolve) => is(Cause::NameTimeout, &format!("the name was not resolved {connecting}")),
+        Timeout(Resolve) => is(Cause::ConnectTimeout, &format!("the name was not resolved {connecting}")),
         Timeout(Connect) => is(Cause::ConnectTimeout, &format!("could not connect {connecting}")),
         Timeout(_) if unsent => is(Cause::ConnectTimeout, &format!("could not connect {whole}")),
         Timeout(_) => is(Cause::ReplyTimeout, &format!("no complete reply {whole}")),
@@ -155,7 +155,7 @@ fn fault_of(error: &ureq::Error, cause: Cause, sent: Option<bool>) -> Option<Fau
         Cause::Certificate | Cause::Proxy(401 | 407) => None,
         Cause::Tls if unsent => None,
         // Who has waited for ten seconds is not to wait for thirty.
-        Cause::NameTimeout | Cause::ConnectTimeout => Some(Fault::Passing),
+        Cause::ConnectTimeout => Some(Fault::Passing),
         _ if unsent || is_connecting && is_proven => Some(Fault::NotDone),
         _ => Some(Fault::Lost),
     }
