@@ -73,9 +73,7 @@ fn cause_of(
     status: Option<u16>,
 ) -> (Cause, String) {
     use io::ErrorKind as Io;
-    use ureq::Error::{
-        BodyExceedsLimit, ConnectProxyFailed, HostNotFound, Protocol, Timeout, Tls, TlsRequired,
-    };
+    use ureq::Error::{BodyExceedsLimit, ConnectProxyFailed, HostNotFound, Protocol, Timeout};
     use ureq::Timeout::{Connect, Resolve};
 
     let text = error.to_string();
@@ -92,7 +90,7 @@ fn cause_of(
     let is_name_unknown = matches!(error, HostNotFound)
         || io.is_some() && says("lookup address")
         || cfg!(windows) && matches!(code, Some(11001..=11004));
-    let is_tls = matches!(error, Tls(_) | TlsRequired)
+    let is_tls = matches!(error, ureq::Error::Tls(_) | ureq::Error::TlsRequired)
         || kind == Some(Io::InvalidData)
         || ["rustls: ", "native-tls: "].iter().any(|begin| text.starts_with(begin));
     let unsent = sent == Some(false);
