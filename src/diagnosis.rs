@@ -70,11 +70,11 @@ impl Context<'_> {
     }
 
     /// A refusal of the API, or what came instead of one.
-    pub(crate) fn refused(&self, reply: &Reply, mut errors: Vec<ApiError>) -> Error {
+    pub(crate) fn refused(&self, reply: &Reply, fault: Option<Fault>, mut errors: Vec<ApiError>) -> Error {
         if errors.is_empty() {
             return self.instead_of_json(reply);
         }
-        let fault = reply.fault().or_else(|| passing(&errors));
+        let fault = fault.or_else(|| passing(&errors));
         let said: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.error_code, e.message)).collect();
         for error in &mut errors {
             error.error_code = self.secrets.show(&error.error_code);

@@ -125,8 +125,7 @@ pub(crate) fn api_errors(reply: &Reply) -> Vec<ApiError> {
 /// What passes by itself, though the same request is not sent again unasked.
 pub(crate) fn passing(errors: &[ApiError]) -> Option<Fault> {
     let passes = |error: &ApiError| match &*error.error_code {
-        // The last is the revoke endpoint's, with `retry your request`.
-        "UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" | "unknown_error" => true,
+        "UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" => true,
         // The message begins with the limit's name; the day's is another.
         "REQUEST_LIMIT_EXCEEDED" => error.message.starts_with("Concurrent"),
         _ => false,

@@ -176,7 +176,7 @@ impl Session {
         {
             return Ok(());
         }
-        Err(self.shared.context(&request).refused(&reply, refusals))
+        Err(self.shared.context(&request).refused(&reply, fault_of(&reply), refusals))
     }
 
     fn call<T: DeserializeOwned>(
@@ -255,7 +255,7 @@ impl Session {
             }
             let refusals = api_errors(&reply);
             let is_expired = is_expired_session(reply.status, &refusals);
-            let error = self.shared.context(request).refused(&reply, refusals);
+            let error = self.shared.context(request).refused(&reply, reply.fault(), refusals);
             if !is_expired {
                 return Err(error);
             }
