@@ -120,6 +120,12 @@ impl Case<'_> {
         self.by("password") && (self.no_cause() || self.refused("invalid password"))
     }
 
+    /// Whether the security token stands at the password's end as well.
+    pub(super) fn sent_token_twice(&self) -> bool {
+        let token = self.value("security_token").filter(|token| !token.is_empty());
+        token.zip(self.value("password")).is_some_and(|(token, password)| password.ends_with(token))
+    }
+
     pub(super) fn unknown_key(&self) -> bool {
         self.bare("invalid_client_id") || self.refused("client identifier invalid")
     }
