@@ -56,7 +56,7 @@ static OBJECTS: [Object; 6] = [
         field("Id", "Account ID", Kind::Id),
         field("IsDeleted", "Deleted", Kind::Deleted),
         field("Name", "Account Name", Kind::Text(255)),
-        field("Industry", "Industry", Kind::Picklist(&["Banking", "Education", "Food & Beverage", "Other"])),
+        field("Industry", "Industry", Kind::Picklist(&["Agriculture", "Banking", "Food & Beverage"])),
         field("Rating", "Account Rating", Kind::Picklist(&["Hot", "Warm", "Cold"])),
         field("NumberOfEmployees", "Employees", Kind::Integer),
         field("External_Id__c", "External Id", Kind::ExternalId),
