@@ -254,6 +254,9 @@ fn read_secret(path: &OsStr, is_key: bool) -> Result<String, String> {
     if bytes.len() > LONGEST {
         return problem("is larger than 64 KiB");
     }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return problem("is UTF-16, not UTF-8");
+    }
     let Ok(text) = str::from_utf8(&bytes) else { return problem("is not UTF-8") };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.strip_suffix('\n').unwrap_or(text);

@@ -59,7 +59,8 @@ fn a_file_that_cannot_be_used_is_named_by_its_variable() {
         (written(""), alone("is empty")),
         (written("\u{feff}\r\n"), alone("is empty")),
         (written(b"p\xe4ss\n"), alone("is not UTF-8")),
-        (written(b"\xff\xfep\0a\0"), alone("is not UTF-8")),
+        (written(b"\xff\xfep\0a\0"), alone("is UTF-16, not UTF-8")),
+        (written(b"\xfe\xff\0p\0a"), alone("is UTF-16, not UTF-8")),
         (written("password\n\n"), alone("has several lines")),
         (written("pass\rword\n"), alone("has several lines")),
         (written("x".repeat(64 * 1024 + 1)), alone("is larger than 64 KiB")),
@@ -79,7 +80,7 @@ fn a_file_that_cannot_be_used_is_named_by_its_variable() {
     let run = sf_login(&with_file(&org.env(), SECRETS[0], &written(" \n")), &[]);
     assert_eq!(run, failed(2, "SF_CLIENT_SECRET_FILE is empty"));
     let key = ("SF_JWT_KEY", "SF_JWT_KEY_FILE");
-    for (path, problem) in &cases[..6] {
+    for (path, problem) in &cases[..7] {
         let run = sf_login(&with_file(&org.env_for("jwt_bearer"), key, path), &[]);
         assert_eq!(run, failed(2, &format!("SF_JWT_KEY_FILE {problem}")));
     }
