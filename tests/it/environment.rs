@@ -236,8 +236,8 @@ fn why_an_expired_token_cannot_be_replaced_is_told() {
             "sf-login: request refused: Session expired or invalid (INVALID_SESSION_ID) (HTTP 401)\n\
              tried: GET {LIMITS}, host {}\n\
              hint: no new login was possible: {name} {problem}\n\
-             hint: the token may have expired, be cut off or another org's: get a new one \
-             (`sf-login --format env`), or let the session log in (SF_CLIENT_ID and so on)\n\
+             hint: the token may have expired, be cut off or another org's: get a new one where \
+             it came from\n\
              hint: if refused at once and always: the org may lock sessions to an IP address (get the token \
              where it is used), or its refresh token was used again\n",
             org.addr()
