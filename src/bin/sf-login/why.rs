@@ -68,7 +68,8 @@ fn answer(username: &str, entries: &[Value]) -> String {
         }
         let kind = LoginStatus::find(&status).copied();
         let status = kind.map_or(status, |kind| kind.status.to_owned());
-        if status != "Success" && kinds.iter().all(|(other, _)| *other != status) {
+        let is_failure = status != "-" && !status.eq_ignore_ascii_case("Success");
+        if is_failure && kinds.iter().all(|(other, _)| *other != status) {
             kinds.push((status, kind));
         }
     }

@@ -54,6 +54,14 @@ Gesperrt
 }
 
 #[test]
+fn what_is_no_failure_or_has_no_status_is_shown_and_not_explained() {
+    let entries = [entry("SUCCESS", "OauthWebServer", "App"), json!({ "Status": null, "LoginTime": null })];
+    let shown = "2026-11-26 09:12:03 UTC  SUCCESS\n  OauthWebServer, App, 203.0.113.7, acme.my.salesforce.com\n\
+                 -  -\n  -, -, -, -\n";
+    assert_eq!(why(&Org::start(), &[USERNAME], &entries), done(&format!("{shown}{MISSING}")));
+}
+
+#[test]
 fn each_status_of_the_table_is_explained() {
     let org = Org::start();
     for known in LOGIN_STATUSES {
