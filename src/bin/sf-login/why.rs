@@ -94,7 +94,7 @@ fn flow(sub_type: String) -> String {
 fn shown(text: &str, columns: usize) -> String {
     let plain = |c: char| match c {
         c if c.is_whitespace() || c.is_control() => Some(' '),
-        '\u{2010}'..='\u{2027}' => Some(c),
+        '«' | '»' | '\u{2010}'..='\u{2027}' => Some(c),
         c => (c.is_ascii() || c.is_alphanumeric() && !FILLERS.contains(&c)).then_some(c),
     };
     let mut taken = 0;

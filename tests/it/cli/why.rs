@@ -93,7 +93,7 @@ fn each_refusal_that_has_a_status_is_led_to_its_cause() {
 #[test]
 fn what_stands_in_the_history_is_cleaned_and_cut() {
     let org = Org::start();
-    let evil = "A\n\r\u{85}\u{2028}\u{1b}[31mB\u{202e}\u{200b}\u{ad}\u{3164}\u{fe0f}\u{e0001}C \u{e4}\u{2019}\u{4e2d}";
+    let evil = "A\n\r\u{85}\u{2028}\u{1b}[31mB\u{202e}\u{200b}\u{ad}\u{3164}\u{fe0f}\u{e0001}C \u{e4}\u{ab}\u{2019}\u{4e2d}";
     let long = "\u{4e2d}".repeat(60);
     let entries = [
         entry(evil, evil, evil),
@@ -102,7 +102,7 @@ fn what_stands_in_the_history_is_cleaned_and_cut() {
         entry("Success", &long, &long),
     ];
     let time = "2026-11-26 09:12:03 UTC  ";
-    let (clean, far) = ("A     [31mBC \u{e4}\u{2019}\u{4e2d}", "203.0.113.7, acme.my.salesforce.com");
+    let (clean, far) = ("A     [31mBC \u{e4}\u{ab}\u{2019}\u{4e2d}", "203.0.113.7, acme.my.salesforce.com");
     let application = "\u{4e2d}".repeat(15);
     let lines = [
         format!("{time}{clean}"),
