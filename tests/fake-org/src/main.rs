@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use fake_org::refusal::{self, Refusal};
-use fake_org::{FLOWS, Org};
+use fake_org::{FLOWS, Org, USERNAME};
 
 const HELP: &str = "\
 A Salesforce on this machine to try a program on, until Ctrl-C.
@@ -99,12 +99,14 @@ fn serve(options: &Options) -> io::Result<()> {
     let wait_for_end = end()?;
     let org = if options.tls { Org::start_tls() } else { Org::start() };
     org.seed_accounts(options.accounts);
+    let env = org.env_for(&options.flow);
     if let Some(refusal) = options.refusal {
         org.setup(|setup| setup.refuse(refusal.name));
         let (token, url) = (quoted(&org.administrator_token()), quoted(&org.url()));
-        eprintln!("to learn why: SF_ACCESS_TOKEN={token} SF_ORG_INSTANCE_URL={url} sf-login why");
+        // In the client credentials flow, the Run As user.
+        let user = env.iter().find(|(name, _)| *name == "SF_USERNAME").map_or(USERNAME, |(_, user)| user);
+        eprintln!("to learn why: SF_ACCESS_TOKEN={token} SF_ORG_INSTANCE_URL={url} sf-login why {user}");
     }
-    let env = org.env_for(&options.flow);
     let lines = env.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value)));
     // At once, for scripts that wait for a line of it.
     io::stdout().write_all(lines.collect::<Vec<_>>().concat().as_bytes())?;

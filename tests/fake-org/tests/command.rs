@@ -85,12 +85,16 @@ fn lines_to_paste_set_what_a_flow_needs() {
 #[test]
 fn a_refusal_on_purpose_comes_with_a_token_by_which_to_learn_why() {
     let mut command = Command::new(FAKE_ORG);
-    command.args(["--refuse", "locked"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+        .args(["--refuse", "frozen", "--flow", "client_credentials"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     let mut org = Running(command.spawn().expect("it starts"));
     let mut line = String::new();
     BufReader::new(org.0.stderr.take().expect("stderr")).read_line(&mut line).expect("a line");
     let [start, token, name, url, end] = line.split('\'').collect::<Vec<_>>()[..] else { panic!("{line}") };
-    let words = ["to learn why: SF_ACCESS_TOKEN=", " SF_ORG_INSTANCE_URL=", " sf-login why\n"];
+    let words =
+        ["to learn why: SF_ACCESS_TOKEN=", " SF_ORG_INSTANCE_URL=", " sf-login why ada@example.com\n"];
     assert_eq!([start, name, end], words);
     let mut stream = TcpStream::connect(url.replace("http://", "")).expect("it listens");
     let request = format!(
