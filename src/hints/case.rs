@@ -136,7 +136,8 @@ impl Case<'_> {
 
     /// A refusal by its status, whose words were lost.
     pub(super) fn reason_lost(&self) -> bool {
-        self.outcome == Outcome::Lasting && self.got(&[Odd::Truncated, Odd::Empty, Odd::TooLarge])
+        let lost = [Odd::Truncated, Odd::Empty, Odd::TooLarge, Odd::Text, Odd::Json];
+        self.outcome == Outcome::Lasting && self.got(&lost)
     }
 
     pub(super) fn unknown_issuer(&self) -> bool {

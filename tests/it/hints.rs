@@ -108,6 +108,7 @@ const ODD_LOGINS: &[Oddity] = &[
     (usual, || Answer::new(404).header("Server", "sfdcedge")),
     (usual, || Answer::html(403, "Access Denied")),
     (usual, || Answer::new(401)),
+    (usual, || Answer::text(400, "\u{feff}{\"error\":\"invalid_grant\"}")),
     (usual, || Answer::json(400, r#"{"error":"invalid_grant"}"#).cut_after(9)),
     (usual, || Answer::json(200, r#"{"access_token":"00D"}"#).cut_after(9)),
     (usual, || Answer::json(200, r#"{"status":"UP"}"#)),
