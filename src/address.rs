@@ -93,21 +93,25 @@ fn check_host(host: &str, is_site: bool) -> Result<(), BadUrl> {
         let problem = "is the host of web pages, where neither logins nor API requests work";
         return Err(BadUrl::new(problem, instead(host)));
     }
-    let dotted = format!(".{host}");
-    let end = ENDS.iter().find_map(|end| Some(dotted.find(&format!(".{end}."))? + end.len()));
-    if let Some(meant) = end.and_then(|end| host.get(..end)) {
-        return Err(BadUrl::new("is not a host of Salesforce's, though it looks like one", instead(meant)));
+    let at_borders = |(at, end): &(usize, &str)| {
+        let before = host.get(..*at).unwrap_or_default();
+        let after = host.get(at + end.len()..).unwrap_or_default();
+        (before.is_empty() || before.ends_with('.')) && after.starts_with('.')
+    };
+    if let Some((at, end)) = ENDS.iter().flat_map(|end| host.match_indices(end)).find(at_borders) {
+        let meant = instead(host.get(..at + end.len()).unwrap_or_default());
+        return Err(BadUrl::new("is not a host of Salesforce's, though it looks like one", meant));
     }
     let (subdomain, domain) = host.split_at(host.rmatch_indices('.').nth(1).map_or(0, |(dot, _)| dot + 1));
     if is_site || DOMAINS.contains(&domain) {
         return Ok(());
     }
     // A dot can be what is missing.
-    let ends = MISSPELT.iter().map(|right| (typing_errors(domain, right), format!("{subdomain}{right}")));
-    let hosts = GENERIC[..2].iter().map(|right| (typing_errors(host, right), (*right).to_owned()));
+    let ends = MISSPELT.iter().map(|right| (typing_errors(domain, right), subdomain, right));
+    let hosts = GENERIC[..2].iter().map(|right| (typing_errors(host, right), "", right));
     let problem = "is probably misspelt, so nothing is sent to it";
-    match ends.chain(hosts).min_by_key(|(errors, _)| *errors) {
-        Some((..=2, meant)) => Err(BadUrl::new(problem, instead(&meant))),
+    match ends.chain(hosts).min_by_key(|(errors, ..)| *errors) {
+        Some((..=2, subdomain, right)) => Err(BadUrl::new(problem, instead(&format!("{subdomain}{right}")))),
         _ => Ok(()),
     }
 }
@@ -125,10 +129,16 @@ fn page(host: &str) -> Option<String> {
 
 /// How many letters one has to change, add or leave out to make `right` of `written` (Levenshtein).
 fn typing_errors(written: &str, right: &str) -> usize {
+    // At least so many, which is too many, and most hosts need no closer look.
+    let longer = written.len().abs_diff(right.len());
+    if longer > 2 {
+        return longer;
+    }
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (n, a) in written.bytes().enumerate() {
         let mut last = n + 1;
-        let mut next = vec![last];
+        let mut next = Vec::with_capacity(row.len());
+        next.push(last);
         for (above, b) in row.windows(2).zip(right.bytes()) {
             last = (last + 1).min(above[1] + 1).min(above[0] + usize::from(a != b));
             next.push(last);
