@@ -72,8 +72,7 @@ impl Refusal {
 pub(crate) fn oauth_fault(reply: &Reply) -> Option<Fault> {
     match Refusal::read(reply) {
         Some(refusal) => refusal.fault(reply),
-        None if cannot_refuse(reply) => reply.fault(),
-        None => reply.fault().map(|_| Fault::Passing),
+        None => reply.fault().map(|fault| if cannot_refuse(reply) { fault } else { Fault::Passing }),
     }
 }
 
