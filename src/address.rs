@@ -93,6 +93,11 @@ fn check_host(host: &str, is_site: bool) -> Result<(), BadUrl> {
         let problem = "is the host of web pages, where neither logins nor API requests work";
         return Err(BadUrl::new(problem, instead(host)));
     }
+    let (subdomain, domain) = host.split_at(host.rmatch_indices('.').nth(1).map_or(0, |(dot, _)| dot + 1));
+    // Most hosts are Salesforce's own.
+    if DOMAINS.contains(&domain) || domain == "site.com" {
+        return Ok(());
+    }
     let at_borders = |(at, end): &(usize, &str)| {
         let before = host.get(..*at).unwrap_or_default();
         let after = host.get(at + end.len()..).unwrap_or_default();
@@ -102,8 +107,7 @@ fn check_host(host: &str, is_site: bool) -> Result<(), BadUrl> {
         let meant = instead(host.get(..at + end.len()).unwrap_or_default());
         return Err(BadUrl::new("is not a host of Salesforce's, though it looks like one", meant));
     }
-    let (subdomain, domain) = host.split_at(host.rmatch_indices('.').nth(1).map_or(0, |(dot, _)| dot + 1));
-    if is_site || DOMAINS.contains(&domain) {
+    if is_site {
         return Ok(());
     }
     // A dot can be what is missing.
