@@ -67,7 +67,7 @@ pub(crate) fn log_in(
     }
 }
 
-/// A login under way: its requests, and what their replies mean.
+/// What the requests of one login share.
 struct Exchange<'a> {
     settings: &'a Settings,
     client: &'a Client,
