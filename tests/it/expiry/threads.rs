@@ -1,5 +1,6 @@
 //! Threads and clones that meet the same expired session.
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -10,7 +11,8 @@ use sf_login::Session;
 
 use super::expired_session;
 use crate::support::{
-    LIMITS, NEW, OLD, SOON, TOKEN_PATH, at_once, expired, headline, host, login, paths, shown, token, within,
+    LIMITS, NEW, OLD, SOON, TOKEN_PATH, agent, agent_by, at_once, expired, headline, host, login, paths,
+    shown, token, within,
 };
 
 const THREADS: usize = 8;
@@ -106,6 +108,26 @@ fn a_thread_gives_up_on_a_login_that_has_more_time_than_itself() {
     org.always(TOKEN_PATH, Answer::stall());
     let error = within(SOON, move || session.get::<u8>("x").unwrap_err());
     assert_eq!(headline(&error), format!("no reply from {}: no complete reply within 1 s", host(&org)));
+}
+
+#[test]
+fn a_login_that_panics_leaves_the_next_one_its_turn() {
+    let org = Org::start();
+    let (panics, addr) = (AtomicBool::new(true), org.addr());
+    let agent = agent_by(&agent(&org), move |uri, _| {
+        assert!(
+            uri.host() != Some("127.0.0.9") || !panics.swap(false, SeqCst),
+            "the caller's own resolver fails"
+        );
+        Ok(addr)
+    });
+    let elsewhere = format!("http://127.0.0.9:{}", addr.port());
+    let session = expired_session(&org, Answer::json(200, "1"));
+    let session = login(&org).login_url(elsewhere).agent(agent).resume(session.token()).unwrap();
+    let panicking = session.clone();
+    assert!(thread::spawn(move || panicking.get::<u8>("x")).join().is_err());
+    assert_eq!(session.timeout(SOON).get::<u8>("x").unwrap(), 1);
+    assert_eq!(org.logins(), 1);
 }
 
 #[test]
