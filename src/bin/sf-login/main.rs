@@ -1,4 +1,4 @@
-//! `sf-login`: logs in to Salesforce and prints the access token, or what it gives access to.
+//! `sf-login`: logs in to Salesforce, and prints the access token or makes use of it.
 
 mod command_line;
 mod exec;
